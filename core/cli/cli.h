@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * Subcommands. Each takes its own argv (argv[0] is the subcommand), prints data to stdout and messages to stderr, returns an
+ * exit status. Only main() exits. */
+#pragma once
+#include "base/error.h"
+
+typedef struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *summary; /* one line for --help; NULL: internal, not shown */
+} BhCommand;
+
+int bh_cmd_run(int argc, char **argv);      /* cmd-run.c */
+int bh_cmd_plan(int argc, char **argv);     /* cmd-plan.c */
+int bh_cmd_schema(int argc, char **argv);   /* cmd-schema.c */
+int bh_cmd_list(int argc, char **argv);     /* cmd-list.c */
+int bh_cmd_describe(int argc, char **argv); /* cmd-describe.c */
+int bh_cmd_check(int argc, char **argv);    /* cmd-check.c */
+int bh_cmd_new(int argc, char **argv);      /* cmd-new.c */
+int bh_cmd_export(int argc, char **argv);   /* cmd-export.c */
+int bh_cmd_report(int argc, char **argv);   /* cmd-report.c: the table of a stored journal */
+int bh_cmd_internal_probe(int argc, char **argv);
+int bh_cmd_internal_worker(int argc, char **argv);
+
+/* "benchhost: <message>" on stderr; returns the exit status that fits the error. Takes ownership and frees. */
+int bh_cli_fail(GError *error);

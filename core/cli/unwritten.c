@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * Scaffolding for the first days only: commands whose files do not exist yet. Whoever writes one deletes its line; the
+ * last one deletes this file. */
+#include "cli/cli.h"
+#include <stdio.h>
+
+#define UNWRITTEN(command)                                                                                             \
+  int command(int argc, char **argv) {                                                                                 \
+    (void)argc;                                                                                                        \
+    fprintf(stderr, "benchhost: '%s' is not written yet\n", argv[0]);                                                  \
+    return BH_EXIT_SOFTWARE;                                                                                           \
+  }
+UNWRITTEN(bh_cmd_run)
+UNWRITTEN(bh_cmd_plan)
+UNWRITTEN(bh_cmd_schema)
+UNWRITTEN(bh_cmd_list)
+UNWRITTEN(bh_cmd_describe)
+UNWRITTEN(bh_cmd_check)
+UNWRITTEN(bh_cmd_new)
+UNWRITTEN(bh_cmd_export)
+UNWRITTEN(bh_cmd_report)
+UNWRITTEN(bh_cmd_internal_probe)
+UNWRITTEN(bh_cmd_internal_worker)

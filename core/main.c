@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * Dispatches subcommands; the only place that exits. `benchhost MATRIX.yaml` is `benchhost run MATRIX.yaml`. */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const BhCommand commands[] = {
+    {"run", bh_cmd_run, "run a matrix and print its results"},
+    {"plan", bh_cmd_plan, "print the cells that a matrix expands to"},
+    {"list", bh_cmd_list, "list the plugins that are found, and whether they can run here"},
+    {"describe", bh_cmd_describe, "show a plugin's parameters, help and requirements"},
+    {"report", bh_cmd_report, "print the table of a stored run"},
+    {"export", bh_cmd_export, "convert a stored run to csv, json, markdown or google-benchmark's JSON"},
+    {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
+    {"check", bh_cmd_check, "check whether a plugin keeps the contract"},
+    {"new", bh_cmd_new, "write a new plugin project, ready to build"},
+    {"internal-probe", bh_cmd_internal_probe, NULL},
+    {"internal-worker", bh_cmd_internal_worker, NULL},
+};
+
+static void print_help(FILE *out) {
+  fputs("usage: benchhost [run] MATRIX.yaml [OPTIONS]\n"
+        "       benchhost COMMAND [ARGUMENTS]\n\n"
+        "Commands (each has --help):\n",
+        out);
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (commands[i].summary)
+      fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+  fputs("\nOther:\n  --help, --version\n", out);
+}
+
+static gboolean looks_like_matrix(const char *argument) {
+  return argument[0] == '-' || strchr(argument, '/') || g_str_has_suffix(argument, ".yaml") ||
+         g_str_has_suffix(argument, ".yml");
+}
+
+int main(int argc, char **argv) {
+  setlocale(LC_CTYPE, "");
+  if (argc < 2) {
+    print_help(stderr);
+    return BH_EXIT_USAGE;
+  }
+  if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+    print_help(stdout);
+    return BH_EXIT_OK;
+  }
+  if (!strcmp(argv[1], "--version")) {
+    puts("benchhost " BH_VERSION);
+    return BH_EXIT_OK;
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (!strcmp(argv[1], commands[i].name))
+      return commands[i].run(argc - 1, argv + 1);
+  if (looks_like_matrix(argv[1]) || g_file_test(argv[1], G_FILE_TEST_IS_REGULAR))
+    return bh_cmd_run(argc, argv);
+  fprintf(stderr, "benchhost: '%s' is neither a command nor a matrix file (*.yaml); try 'benchhost --help'\n", argv[1]);
+  return BH_EXIT_USAGE;
+}

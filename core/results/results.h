@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * Results as everybody downstream sees them: read back from a journal, or added one by one while a run goes on. Tables,
+ * exports, comparisons and resume stand on this and on nothing else. */
+#pragma once
+#include "base/error.h"
+#include <json-glib/json-glib.h>
+
+typedef enum {
+  BH_CELL_OK = 0,
+  BH_CELL_SKIPPED,
+  BH_CELL_UNSUPPORTED,
+  BH_CELL_WRONG,
+  BH_CELL_CRASHED,
+  BH_CELL_TIMEOUT,
+  BH_CELL_OUT_OF_MEMORY,
+  BH_CELL_FAILED,
+} BhCellStatus;
+const char *bh_cell_status_name(BhCellStatus status); /* "ok", "out-of-memory", ... as in the journal */
+gboolean bh_cell_status_parse(const char *name, BhCellStatus *ret);
+
+/* One journal line of type `cell`: one cell in one round. */
+typedef struct {
+  char *id, *label, *workload, *backend, *variant;
+  JsonObject *params, *options; /* as in the journal: typed JSON values */
+  guint round;
+  BhCellStatus status;
+  char *reason;
+  GArray *steady_ns;  /* of double: per-run time of each sample (already divided by inner repetitions); empty unless ok */
+  double total_ns;    /* from cold, once per process; NaN when there is none (never written to JSON) */
+  gboolean baseline;
+  double items, flops, bytes; /* the cost model of one run; 0 unknown */
+  char *item_unit;
+  GPtrArray *flags;   /* of char * */
+  JsonObject *record; /* the whole line */
+} BhCellRecord;
+
+/* All rounds of one cell. */
+typedef struct {
+  char *id;
+  GPtrArray *rounds; /* of BhCellRecord, not owned */
+} BhCellResult;
+
+typedef struct {
+  JsonObject *run;    /* the first line; NULL until it was read */
+  JsonObject *end;    /* the last line; NULL: the run was cut short */
+  GPtrArray *records; /* of BhCellRecord, owned, in file order */
+  GPtrArray *cells;   /* of BhCellResult, in order of first appearance */
+  goffset good_bytes; /* length of the file's whole lines: what --resume truncates to */
+  gboolean torn;      /* the last line was incomplete */
+} BhResults;
+
+BhResults *bh_results_new(void);
+void bh_results_free(BhResults *results);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhResults, bh_results_free)
+/* Errors name file and line. A torn last line is no error; garbage before it is. */
+BhResults *bh_results_load(const char *path, GError **error);
+BhResults *bh_results_parse(const char *text, gsize length, const char *name, GError **error);
+/* One parsed journal line of any type; what is unknown is kept and ignored. */
+gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * The append-only journal, results.jsonl: complete after every line, whatever is killed when. A line goes out in one write()
+ * and is synced; if it does not fit on the disk the file is cut back to its last whole line and the error says so. */
+#pragma once
+#include "plan/plan.h"
+#include <json-glib/json-glib.h>
+
+#define BH_JOURNAL_SCHEMA 1
+
+typedef struct BhJournal BhJournal;
+/* Refuses to overwrite an existing file. Creates missing folders. Holds an advisory lock: a second writer is refused. */
+BhJournal *bh_journal_create(const char *path, GError **error);
+/* Opens for resuming: cuts a torn last line off. */
+BhJournal *bh_journal_resume(const char *path, goffset good_bytes, GError **error);
+gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error);
+const char *bh_journal_path(const BhJournal *journal);
+void bh_journal_close(BhJournal *journal);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhJournal, bh_journal_close)
+
+/* The `run` and `end` lines. Timestamps are ISO 8601 UTC. */
+JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv);
+JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double wall_s, double overhead_s);
