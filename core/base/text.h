@@ -12,3 +12,6 @@ const char *bh_text_closest(const char *name, const char *const *names);
 char *bh_text_suggest(const char *name, const char *const *names);
 /* printf of a double that round-trips, shortest form, '.' as decimal point whatever the locale. */
 char *bh_text_double(double value);
+/* A quotation of somebody's text for a message: at most 60 bytes, cut at a character, control characters and invalid UTF-8
+ * replaced. Caller frees. */
+char *bh_text_shown(const char *text);

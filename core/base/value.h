@@ -25,7 +25,7 @@ typedef struct {
   char *s;
   char **words;
   char *text;     /* canonical: parses back to the same value; what identifies a cell. Sizes in bytes, durations in ns+"ns" */
-  gboolean given; /* FALSE: the default */
+  gboolean given; /* FALSE: the default. Parsing sets TRUE; whoever parses a default sets it back */
 } BhValue;
 
 void bh_param_free(BhParam *param);
