@@ -102,8 +102,11 @@ void bh_node_error(GError **error, BhPosition at, const char *format, ...) {
 }
 
 void bh_node_prefix(GError **error, BhPosition at) {
-  if (!at.file)
+  if (!at.file || !error || !*error)
     return;
+  const gsize length = strlen(at.file);
+  if (!strncmp((*error)->message, at.file, length) && (*error)->message[length] == ':')
+    return; /* a place inside was named already */
   if (at.line)
     g_prefix_error(error, "%s:%u:%u: ", at.file, at.line, at.column);
   else
