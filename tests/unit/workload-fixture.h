@@ -34,9 +34,9 @@ static inline const bh_plugin_info *fixture_load(const char *name) {
   return dlsym(library, "bh_plugin");
 }
 
-/* `settings`: "n=12 cost=variable", parted by ';' where a value has blanks. */
+/* `settings`: "n=12 cost=variable", parted by ';' for the command workload, whose values have blanks. */
 static inline void fixture_values(Fixture *f, const char *settings) {
-  g_auto(GStrv) pairs = g_strsplit(settings, strchr(settings, ';') ? ";" : " ", -1);
+  g_auto(GStrv) pairs = g_strsplit(settings, strcmp(f->info->name, "command") == 0 ? ";" : " ", -1);
   GError *error = NULL;
   f->params = bh_validate_params(f->info->params, &error);
   g_assert_no_error(error);
