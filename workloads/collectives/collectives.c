@@ -132,6 +132,10 @@ static bh_status col_check_log(const col_state *s, const col_log *log, uint32_t 
   if (log->repeats != s->params.repeats)
     return h->stop(h, BH_WRONG, "rank %" PRIu32 ": expected %" PRIu64 " operations, found %" PRIu64, rank,
                    s->params.repeats, log->repeats);
+  uint64_t trace = col_expect_trace(&s->params, rank, workers);
+  if (log->trace != trace)
+    return h->stop(h, BH_WRONG, "rank %" PRIu32 ": trace of all repeats: expected %016" PRIx64 ", found %016" PRIx64,
+                   rank, trace, log->trace);
   uint64_t used = s->params.op != COL_BARRIER ? 0 : s->params.repeats < COL_STAMPS ? s->params.repeats : COL_STAMPS;
   uint64_t now = h->now_ns(), earlier = s->since_ns;
   if (log->elapsed_ns > now - s->since_ns)
