@@ -13,8 +13,6 @@
 UNWRITTEN(bh_cmd_run)
 UNWRITTEN(bh_cmd_plan)
 UNWRITTEN(bh_cmd_schema)
-UNWRITTEN(bh_cmd_list)
-UNWRITTEN(bh_cmd_describe)
 UNWRITTEN(bh_cmd_check)
 UNWRITTEN(bh_cmd_new)
 UNWRITTEN(bh_cmd_export)
