@@ -18,5 +18,9 @@ UNWRITTEN(bh_cmd_describe)
 UNWRITTEN(bh_cmd_check)
 UNWRITTEN(bh_cmd_new)
 UNWRITTEN(bh_cmd_export)
+<<<<<<< HEAD
 UNWRITTEN(bh_cmd_internal_probe)
 UNWRITTEN(bh_cmd_internal_worker)
+=======
+UNWRITTEN(bh_cmd_report)
+>>>>>>> main

@@ -2,8 +2,8 @@
  * What the supervisor knows of plugins without ever loading one: found on the search path by name, described by a child
  * process (`benchhost internal-probe PATH`), so that a plugin that crashes, hangs or exits costs one message.
  *
- * Search path: an explicit path (a name with a '/'), then each folder of BENCHHOST_PLUGIN_PATH, then (in a build tree) the
- * build's own plugin folders, then the installed folder. A file NAME.so found first wins. */
+ * Search path: an explicit path (a name with a '/'), then each folder of BENCHHOST_PLUGIN_PATH, then (in a build tree)
+ * the build's own plugin folders, then the installed folder. A file NAME.so found first wins. */
 #pragma once
 #include "base/value.h"
 #include <json-glib/json-glib.h>
@@ -14,11 +14,11 @@ typedef struct {
   char *name, *path;
   BhPluginKind kind;
   char *version, *summary;
-  char *build_id;      /* GNU build id in hex, else a SHA-256 of the file: says which build was measured */
-  char *target;        /* backends: "host", ... */
-  GPtrArray *params;   /* of BhParam, in table order */
-  gboolean runnable;   /* its probe said BH_OK */
-  char *reason;        /* why it is not runnable here; else NULL */
+  char *build_id;    /* GNU build id in hex, else a SHA-256 of the file: says which build was measured */
+  char *target;      /* backends: "host", ... */
+  GPtrArray *params; /* of BhParam, in table order */
+  gboolean runnable; /* its probe said BH_OK */
+  char *reason;      /* why it is not runnable here; else NULL */
 } BhPlugin;
 
 void bh_plugin_free(BhPlugin *plugin);
@@ -30,10 +30,13 @@ BhCatalog *bh_catalog_new(void);
 void bh_catalog_free(BhCatalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhCatalog, bh_catalog_free)
 
-/* Finds and probes a plugin of this kind. NULL with `error`: not found (did you mean), refused and why, or of the other kind.
- * The result belongs to the catalog. */
+/* Finds and probes a plugin of this kind. NULL with `error`: not found (did you mean), refused and why, or of the other
+ * kind. The result belongs to the catalog. */
 const BhPlugin *bh_catalog_get(BhCatalog *catalog, BhPluginKind kind, const char *name_or_path, GError **error);
-/* Probes several at once (one child each, as many at a time as there are cores); errors come from the later bh_catalog_get. */
+/* The same for a plugin of either kind. */
+const BhPlugin *bh_catalog_find(BhCatalog *catalog, const char *name_or_path, GError **error);
+/* Probes several at once (one child each, as many at a time as there are cores); errors come from the later
+ * bh_catalog_get. */
 void bh_catalog_prefetch(BhCatalog *catalog, const char *const *names_or_paths);
 /* Names of all files on the search path, sorted, without probing. Caller frees with g_strfreev. */
 char **bh_catalog_names(BhCatalog *catalog);

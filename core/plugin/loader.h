@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Loads a plugin into THIS process: probing children, cell workers and `check` only. Never unloads (RTLD_NODELETE: OpenMP's
- * threads outlive a dlclose). Refuses, each with its own message: not a shared object, unresolved symbols, no `bh_plugin`,
- * wrong magic, abi, size, missing callback, bad parameter table, a name that differs from the file's, a file or folder that
- * others can write (as root, or from the default path). */
+ * Loads a plugin into THIS process: probing children, cell workers and `check` only. Never unloads (RTLD_NODELETE:
+ * OpenMP's threads outlive a dlclose). Refuses, each with its own message: not a shared object, unresolved symbols, no
+ * `bh_plugin`, wrong magic, abi, size, missing callback, bad parameter table, a name that differs from the file's, a
+ * file or folder that others can write (as root, or from the default path). */
 #pragma once
 #include "plugin/catalog.h"
 
 typedef struct {
-  bh_plugin_info info;   /* copied: min(theirs, ours), rest zero */
-  bh_workload workload;  /* copied likewise; zero when it is a backend */
+  bh_plugin_info info;  /* copied: min(theirs, ours), rest zero */
+  bh_workload workload; /* copied likewise; zero when it is a backend */
   bh_backend backend;
   char *path;
 } BhLoaded;
