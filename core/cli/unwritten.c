@@ -13,14 +13,5 @@
 UNWRITTEN(bh_cmd_run)
 UNWRITTEN(bh_cmd_plan)
 UNWRITTEN(bh_cmd_schema)
-UNWRITTEN(bh_cmd_list)
-UNWRITTEN(bh_cmd_describe)
 UNWRITTEN(bh_cmd_check)
 UNWRITTEN(bh_cmd_new)
-UNWRITTEN(bh_cmd_export)
-<<<<<<< HEAD
-UNWRITTEN(bh_cmd_internal_probe)
-UNWRITTEN(bh_cmd_internal_worker)
-=======
-UNWRITTEN(bh_cmd_report)
->>>>>>> main
