@@ -65,11 +65,11 @@ static void put_value(Csv *csv, JsonNode *node) {
 static void collect_names(GPtrArray *names, GHashTable *seen, JsonObject *object) {
   g_autoptr(GList) members = json_object_get_members(object);
   for (GList *l = members; l; l = l->next) {
+    if (g_hash_table_contains(seen, l->data))
+      continue;
     char *name = g_strdup(l->data);
-    if (g_hash_table_add(seen, name)) /* the set borrows from the list */
-      g_ptr_array_add(names, name);
-    else
-      g_free(name);
+    g_ptr_array_add(names, name);
+    g_hash_table_add(seen, name); /* the set borrows from the list */
   }
 }
 
