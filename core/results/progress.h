@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Live progress on stderr: one rewritten line on a terminal (cells done, current cell and phase, ETA), a plain line per cell
- * elsewhere, nothing with --quiet. NO_COLOR and TERM=dumb are obeyed. */
+ * Live progress on stderr: one rewritten line on a terminal (cells done, current cell and phase, ETA), a plain line per
+ * cell elsewhere, nothing with --quiet. NO_COLOR and TERM=dumb are obeyed. */
 #pragma once
 #include "supervisor/supervisor.h"
 

@@ -4,7 +4,8 @@
 #include "results/results.h"
 #include <stdio.h>
 
-/* Per workload: median, interval, items/s, speedup over the best serial cell, total from cold, status, flags. `color`: ANSI. */
+/* Per workload: median, interval, items/s, speedup over the best serial cell, total from cold, status, flags. `color`:
+ * ANSI. */
 char *bh_report_table(const BhResults *results, gboolean color);
 char *bh_report_csv(const BhResults *results);
 char *bh_report_json(const BhResults *results);

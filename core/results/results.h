@@ -25,8 +25,9 @@ typedef struct {
   guint round;
   BhCellStatus status;
   char *reason;
-  GArray *steady_ns;  /* of double: per-run time of each sample (already divided by inner repetitions); empty unless ok */
-  double total_ns;    /* from cold, once per process; NaN when there is none (never written to JSON) */
+  GArray
+      *steady_ns;  /* of double: per-run time of each sample (already divided by inner repetitions); empty unless ok */
+  double total_ns; /* from cold, once per process; NaN when there is none (never written to JSON) */
   gboolean baseline;
   double items, flops, bytes; /* the cost model of one run; 0 unknown */
   char *item_unit;
@@ -47,13 +48,23 @@ typedef struct {
   GPtrArray *cells;   /* of BhCellResult, in order of first appearance */
   goffset good_bytes; /* length of the file's whole lines: what --resume truncates to */
   gboolean torn;      /* the last line was incomplete */
+  char *path;         /* the journal, for people; NULL: not known. Owned */
+  GHashTable *index;  /* of (id, BhCellResult); its own */
 } BhResults;
 
 BhResults *bh_results_new(void);
 void bh_results_free(BhResults *results);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhResults, bh_results_free)
-/* Errors name file and line. A torn last line is no error; garbage before it is. */
+/* Errors name file and line. A torn last line (no newline at its end, or no JSON) is no error and is not among the
+ * records; garbage before it is. An (id, round) that comes twice is an error: a resumed run repeats nothing. A file
+ * without any whole line gives empty results with `run` NULL: --resume starts over, readers refuse it
+ * (bh_results_open). */
 BhResults *bh_results_load(const char *path, GError **error);
 BhResults *bh_results_parse(const char *text, gsize length, const char *name, GError **error);
+/* For people who want to see results: as bh_results_load, but a file without a `run` line or without cells is an error.
+ */
+BhResults *bh_results_open(const char *path, GError **error);
+/* The record of this cell in this round, or NULL. */
+const BhCellRecord *bh_results_find(const BhResults *results, const char *id, guint round);
 /* One parsed journal line of any type; what is unknown is kept and ignored. */
 gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the checking of what a workload declares, before any backend sees it: a wrong table is the plugin's bug and must
+ * be named, not crash a backend. */
+#include "worker/problem.h"
+
+#include <string.h>
+
+#define MAX_TABLE 65536u
+
+/* Saturating: a hostile size must be "too big", never wrap to small. */
+static guint64 mul(guint64 a, guint64 b) {
+  guint64 r;
+  return __builtin_mul_overflow(a, b, &r) ? G_MAXUINT64 : r;
+}
+
+static guint64 add(guint64 a, guint64 b) {
+  guint64 r;
+  return __builtin_add_overflow(a, b, &r) ? G_MAXUINT64 : r;
+}
+
+#define REFUSE(...)                                                                                                    \
+  do {                                                                                                                 \
+    g_set_error(error, BH_ERROR, BH_ERROR_PLUGIN, __VA_ARGS__);                                                        \
+    return FALSE;                                                                                                      \
+  } while (0)
+
+static gboolean check_regions(const bh_problem *p, GError **error) {
+  for (guint i = 0; i < p->n_regions; i++) {
+    const bh_region *r = &p->regions[i];
+    if (!r->name)
+      REFUSE("region %u has no name", i);
+    if (r->role < BH_IN || r->role > BH_TEMP)
+      REFUSE("region %s: role %d is none of BH_IN..BH_TEMP", r->name, (int)r->role);
+    if (r->split != BH_WHOLE && r->split != BH_BY_WORKER)
+      REFUSE("region %s: a region's split is BH_WHOLE or BH_BY_WORKER; BH_BY_ITEM belongs in a kernel's use", r->name);
+    if (r->dtype < BH_U8 || r->dtype > BH_F64)
+      REFUSE("region %s: dtype %d is none of BH_U8..BH_F64", r->name, (int)r->dtype);
+    if (r->role == BH_REDUCE && !r->combine)
+      REFUSE("region %s: BH_REDUCE needs `combine`", r->name);
+    if (r->role == BH_REDUCE && r->split != BH_WHOLE)
+      REFUSE("region %s: BH_REDUCE is BH_WHOLE: the host sees one joined result", r->name);
+  }
+  return TRUE;
+}
+
+/* May a kernel use a region of role `whole` in role `use`? */
+static gboolean role_fits(bh_role whole, bh_role use) {
+  switch (whole) {
+  case BH_IN:
+    return use == BH_IN;
+  case BH_OUT:
+  case BH_INOUT:
+  case BH_TEMP:
+    return use == BH_IN || use == BH_OUT || use == BH_INOUT;
+  case BH_REDUCE:
+    return use == BH_REDUCE || use == BH_IN;
+  case BH_SCRATCH:
+    return use == BH_SCRATCH;
+  }
+  return FALSE;
+}
+
+static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *uses, guint n, GError **error) {
+  if (n > BH_MAX_USES)
+    REFUSE("%s uses %u regions; the most is %d", who, n, BH_MAX_USES);
+  if (n && !uses)
+    REFUSE("%s: n_uses is %u but `uses` is NULL", who, n);
+  for (guint i = 0; i < n; i++) {
+    if (uses[i].region >= p->n_regions)
+      REFUSE("%s: use %u names region %u of %u", who, i, uses[i].region, p->n_regions);
+    const bh_region *r = &p->regions[uses[i].region];
+    if (!role_fits(r->role, uses[i].role))
+      REFUSE("%s: uses region %s in a role that its own role does not allow", who, r->name);
+    if (uses[i].split == BH_BY_ITEM && !uses[i].stride_bytes && !uses[i].slice)
+      REFUSE("%s: region %s BY_ITEM needs `stride_bytes` or `slice`", who, r->name);
+    if ((uses[i].split == BH_BY_WORKER) != (r->split == BH_BY_WORKER) && r->role != BH_SCRATCH)
+      REFUSE("%s: region %s must be BH_BY_WORKER in both the region and the use", who, r->name);
+  }
+  return TRUE;
+}
+
+static gboolean check_kernels(const bh_problem *p, GError **error) {
+  for (guint i = 0; i < p->n_kernels; i++) {
+    const bh_kernel *k = &p->kernels[i];
+    if (!k->name)
+      REFUSE("kernel %u has no name", i);
+    if (!k->host && !k->source && !k->variants)
+      REFUSE("kernel %s has neither host code, nor source, nor variants", k->name);
+    if (!check_uses(p, k->name, k->uses, k->n_uses, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean check_loops(const bh_problem *p, GError **error) {
+  for (guint i = 0; i < p->n_loops; i++) {
+    const bh_loop *l = &p->loops[i];
+    if (l->kernel >= p->n_kernels)
+      REFUSE("loop %u runs kernel %u of %u", i, l->kernel, p->n_kernels);
+    if (l->params_bytes && !l->params)
+      REFUSE("loop %u: params_bytes is %u but `params` is NULL", i, l->params_bytes);
+    const bh_kernel *k = &p->kernels[l->kernel];
+    for (guint u = 0; u < k->n_uses; u++) {
+      const bh_use *use = &k->uses[u];
+      const bh_region *r = &p->regions[use->region];
+      if (use->split == BH_BY_ITEM && !use->slice && mul(l->items, use->stride_bytes) > r->bytes)
+        REFUSE("loop %u: kernel %s needs %" G_GUINT64_FORMAT " items x %" G_GUINT64_FORMAT
+               " bytes of region %s, which has %" G_GUINT64_FORMAT,
+               i, k->name, l->items, use->stride_bytes, r->name, r->bytes);
+      if (use->split == BH_BY_ITEM && use->slice && l->items) {
+        guint64 offset = G_MAXUINT64, length = G_MAXUINT64;
+        use->slice(l->params, 0, l->items, &offset, &length);
+        if (add(offset, length) > r->bytes)
+          REFUSE("loop %u: kernel %s: `slice` of all items ends beyond region %s", i, k->name, r->name);
+      }
+    }
+  }
+  return TRUE;
+}
+
+static gboolean check_shape(const bh_problem *p, GError **error) {
+  if (p->size != sizeof(bh_problem))
+    REFUSE("the problem's `size` was changed to %u", p->size);
+  if (p->n_regions > MAX_TABLE || p->n_kernels > MAX_TABLE || p->n_loops > MAX_TABLE)
+    REFUSE("more than %u regions, kernels or loops", MAX_TABLE);
+  if ((p->n_regions && !p->regions) || (p->n_kernels && !p->kernels) || (p->n_loops && !p->loops))
+    REFUSE("a table of regions, kernels or loops has a count but is NULL");
+  if (!p->member && !p->n_loops)
+    REFUSE("the problem has neither loops nor a team's member");
+  if (p->max_members && p->min_members > p->max_members)
+    REFUSE("min_members %u exceeds max_members %u", p->min_members, p->max_members);
+  const double figures[] = {p->items, p->flops, p->bytes_read, p->bytes_written};
+  for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
+    if (!(figures[i] >= 0 && figures[i] < 1e300))
+      REFUSE("the cost model has a figure that is negative or not finite");
+  return TRUE;
+}
+
+BhProblem *bh_problem_new(const bh_problem *theirs, GError **error) {
+  if (!check_shape(theirs, error) || !check_regions(theirs, error) || !check_kernels(theirs, error) ||
+      !check_loops(theirs, error) || (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
+    return NULL;
+  BhProblem *ours = g_new0(BhProblem, 1);
+  ours->problem = *theirs;
+  ours->kernels = g_memdup2(theirs->kernels, theirs->n_kernels * sizeof *theirs->kernels);
+  ours->problem.kernels = ours->kernels;
+  ours->chosen = g_new(const char *, MAX(theirs->n_kernels, 1));
+  for (guint i = 0; i < theirs->n_kernels; i++)
+    ours->chosen[i] = BH_VARIANT_PORTABLE;
+  return ours;
+}
+
+void bh_problem_free(BhProblem *problem) {
+  if (!problem)
+    return;
+  g_free(problem->kernels);
+  g_free(problem->chosen);
+  g_free(problem);
+}
+
+static const bh_variant *find_variant(const bh_kernel *kernel, const char *name, const char *target) {
+  for (const bh_variant *v = kernel->variants; v && v->name; v++)
+    if (!strcmp(v->name, name) && (!target || !g_strcmp0(v->target, target)))
+      return v;
+  return NULL;
+}
+
+static char *known_variants(const BhProblem *problem) {
+  GString *names = g_string_new(BH_VARIANT_PORTABLE);
+  for (guint i = 0; i < problem->problem.n_kernels; i++)
+    for (const bh_variant *v = problem->kernels[i].variants; v && v->name; v++)
+      if (!strstr(names->str, v->name))
+        g_string_append_printf(names, ", %s (%s)", v->name, v->target ? v->target : "?");
+  return g_string_free(names, FALSE);
+}
+
+bh_status bh_problem_choose(BhProblem *problem, const char *name, const char *target, const bh_host *host) {
+  const gboolean on_host = !strcmp(target, "host");
+  guint found = 0;
+  for (guint i = 0; i < problem->problem.n_kernels; i++) {
+    bh_kernel *kernel = &problem->kernels[i];
+    const bh_variant *variant = find_variant(kernel, name, target);
+    if (variant) {
+      const bh_status status = variant->probe ? variant->probe(host) : BH_OK;
+      if (status != BH_OK)
+        return status;
+      if (on_host)
+        kernel->host = variant->host;
+      problem->chosen[i] = variant->name;
+      found++;
+    }
+    if (on_host && !kernel->host)
+      return host->stop(host, BH_UNSUPPORTED, "kernel %s has no %s code for the host", kernel->name, name);
+  }
+  if (!found && strcmp(name, BH_VARIANT_PORTABLE)) {
+    g_autofree char *known = known_variants(problem);
+    return host->stop(host, BH_UNSUPPORTED, "no kernel has a variant '%s' for %s backends; there are: %s", name, target,
+                      known);
+  }
+  return BH_OK;
+}
+
+guint64 bh_problem_view_bytes(const bh_problem *problem, guint region, guint workers) {
+  const bh_region *r = &problem->regions[region];
+  if (r->role == BH_SCRATCH)
+    return 0;
+  return r->split == BH_BY_WORKER ? mul(r->bytes, workers) : r->bytes;
+}
+
+guint64 bh_problem_footprint(const bh_problem *problem, const bh_needs *needs) {
+  guint64 total = add(needs->host_bytes, mul(problem->worker_bytes, needs->workers));
+  for (guint i = 0; i < problem->n_regions; i++) {
+    const bh_region *r = &problem->regions[i];
+    total = add(total, bh_problem_view_bytes(problem, i, needs->workers));
+    if (r->role == BH_SCRATCH || r->role == BH_REDUCE || (needs->copies && r->role == BH_IN && r->split == BH_WHOLE))
+      total = add(total, mul(r->bytes, needs->workers));
+    else if (needs->copies || r->role == BH_INOUT) /* slices together make one more copy; INOUT: what restores it */
+      total = add(total, r->bytes);
+  }
+  return total;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * The contract's tables: right ones pass, each way of being wrong is named; footprints against sums worked by hand. */
+#include "worker/arena.h"
+#include "worker/problem.h"
+
+#include <string.h>
+
+static void chunk(const bh_args *args, uint64_t begin, uint64_t end) {
+  (void)args, (void)begin, (void)end;
+}
+static void other_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
+  (void)args, (void)begin, (void)end;
+}
+static void combine(void *into, const void *part, uint64_t bytes) {
+  (void)into, (void)part, (void)bytes;
+}
+static void beyond(const void *params, uint64_t begin, uint64_t end, uint64_t *offset, uint64_t *length) {
+  (void)params, (void)begin;
+  *offset = 0;
+  *length = end * 9;
+}
+static bh_status no_instructions(const bh_host *host) {
+  return host->stop(host, BH_SKIP, "this CPU has no such instructions");
+}
+
+typedef struct {
+  bh_region regions[4];
+  bh_use uses[4];
+  bh_variant variants[4];
+  bh_kernel kernel;
+  bh_loop loop;
+  bh_problem problem;
+} Fixture;
+
+static Fixture *fixture(void) {
+  static Fixture f;
+  f = (Fixture){
+      .regions = {{.name = "in", .role = BH_IN, .dtype = BH_F64, .bytes = 800},
+                  {.name = "out", .role = BH_OUT, .dtype = BH_F64, .bytes = 80},
+                  {.name = "sum", .role = BH_REDUCE, .dtype = BH_F64, .bytes = 8, .combine = combine},
+                  {.name = "work", .role = BH_SCRATCH, .dtype = BH_U8, .bytes = 1000}},
+      .uses = {{.region = 0, .role = BH_IN, .split = BH_BY_ITEM, .stride_bytes = 80},
+               {.region = 1, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = 8},
+               {.region = 2, .role = BH_REDUCE},
+               {.region = 3, .role = BH_SCRATCH}},
+      .variants = {{.name = "fast", .target = "host", .summary = "s", .host = other_chunk},
+                   {.name = "absent", .target = "host", .summary = "s", .host = other_chunk, .probe = no_instructions},
+                   {.name = "device", .target = "cuda", .summary = "s"}},
+      .loop = {.items = 10},
+  };
+  f.kernel = (bh_kernel){.name = "k", .host = chunk, .uses = f.uses, .n_uses = 4, .variants = f.variants};
+  f.problem = (bh_problem){.size = sizeof(bh_problem), .regions = f.regions, .kernels = &f.kernel, .loops = &f.loop,
+                           .n_regions = 4, .n_kernels = 1, .n_loops = 1};
+  return &f;
+}
+
+static void refused(Fixture *f, const char *word) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BhProblem) problem = bh_problem_new(&f->problem, &error);
+  g_assert_null(problem);
+  g_assert_error(error, BH_ERROR, BH_ERROR_PLUGIN);
+  if (!strstr(error->message, word))
+    g_error("'%s' does not name '%s'", error->message, word);
+}
+
+static void test_good(void) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BhProblem) problem = bh_problem_new(&fixture()->problem, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(problem->chosen[0], ==, "portable");
+}
+
+#define BAD(change, word)                                                                                              \
+  do {                                                                                                                 \
+    Fixture *f = fixture();                                                                                            \
+    change;                                                                                                            \
+    refused(f, word);                                                                                                  \
+  } while (0)
+
+static void test_bad(void) {
+  BAD(f->problem.size = 8, "size");
+  BAD(f->problem.n_regions = 70000, "more than");
+  BAD(f->problem.regions = NULL, "NULL");
+  BAD(f->problem.n_loops = 0, "neither loops nor");
+  BAD(f->problem.items = -1, "cost model");
+  BAD(f->problem.flops = 0.0 / 0.0, "cost model");
+  BAD((f->problem.min_members = 3, f->problem.max_members = 2), "min_members");
+  BAD(f->regions[0].name = NULL, "no name");
+  BAD(f->regions[0].role = (bh_role)9, "role");
+  BAD(f->regions[0].dtype = (bh_dtype)0, "dtype");
+  BAD(f->regions[0].split = BH_BY_ITEM, "BH_BY_ITEM belongs in a kernel");
+  BAD(f->regions[2].combine = NULL, "combine");
+  BAD(f->uses[0].region = 4, "region 4 of 4");
+  BAD(f->uses[0].role = BH_OUT, "role");
+  BAD(f->uses[0].stride_bytes = 0, "stride_bytes");
+  BAD(f->uses[1].split = BH_BY_WORKER, "BH_BY_WORKER");
+  BAD(f->kernel.n_uses = 17, "at most");
+  BAD(f->kernel.name = NULL, "no name");
+  BAD((f->kernel.host = NULL, f->kernel.variants = NULL), "neither host code");
+  BAD(f->loop.kernel = 1, "kernel 1 of 1");
+  BAD(f->loop.items = 11, "11 items");
+  BAD(f->loop.items = UINT64_MAX, "items");
+  BAD(f->loop.params_bytes = 4, "params");
+  BAD(f->uses[1].slice = beyond, "beyond region out");
+}
+
+static void test_footprint(void) {
+  g_autoptr(BhProblem) problem = bh_problem_new(&fixture()->problem, NULL);
+  const bh_needs threads = {.size = sizeof threads, .workers = 3, .host_bytes = 5};
+  /* in 800, out 80, sum 8 and 3 private copies of it, scratch 3 x 1000, the backend's 5 */
+  g_assert_cmpuint(bh_problem_footprint(&problem->problem, &threads), ==, 800 + 80 + 8 + 24 + 3000 + 5);
+  const bh_needs copies = {.size = sizeof copies, .workers = 3, .copies = 1};
+  /* `in` is whole in the region's own table: each worker holds all of it; `out` once more in slices */
+  g_assert_cmpuint(bh_problem_footprint(&problem->problem, &copies), ==, 800 + 2400 + 80 + 80 + 8 + 24 + 3000);
+  problem->problem.worker_bytes = UINT64_MAX / 2;
+  g_assert_cmpuint(bh_problem_footprint(&problem->problem, &copies), ==, UINT64_MAX); /* saturates, never wraps */
+}
+
+static bh_status choose(const char *name, const char *target, BhProblem **ret, char **ret_why) {
+  const int cpus[] = {0};
+  const BhArenaOptions options = {.cores = 1, .cpus_compact = cpus, .n_compact = 1, .cpus_spread = cpus, .n_spread = 1};
+  g_autoptr(BhArena) arena = bh_arena_new(&options, NULL);
+  BhProblem *problem = bh_problem_new(&fixture()->problem, NULL);
+  const bh_status status = bh_problem_choose(problem, name, target, bh_arena_host(arena));
+  const char *message = "";
+  bh_arena_stopped(arena, &message);
+  *ret_why = g_strdup(message);
+  *ret = problem;
+  return status;
+}
+
+static void test_choose(void) {
+  static const struct {
+    const char *name, *target, *why;
+    bh_status status;
+    bh_chunk runs;
+  } rows[] = {
+      {"portable", "host", "", BH_OK, chunk},
+      {"fast", "host", "", BH_OK, other_chunk},
+      {"device", "cuda", "", BH_OK, chunk},
+      {"device", "host", "portable, fast (host), absent (host), device (cuda)", BH_UNSUPPORTED, chunk},
+      {"fsat", "host", "no kernel has a variant 'fsat'", BH_UNSUPPORTED, chunk},
+      {"absent", "host", "no such instructions", BH_SKIP, chunk},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(BhProblem) problem = NULL;
+    g_autofree char *why = NULL;
+    g_assert_cmpint(choose(rows[i].name, rows[i].target, &problem, &why), ==, rows[i].status);
+    g_assert_nonnull(strstr(why, rows[i].why));
+    g_assert_true(problem->kernels[0].host == rows[i].runs);
+    g_assert_cmpstr(problem->chosen[0], ==, rows[i].status == BH_OK ? rows[i].name : "portable");
+  }
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/problem/good", test_good);
+  g_test_add_func("/problem/bad", test_bad);
+  g_test_add_func("/problem/footprint", test_footprint);
+  g_test_add_func("/problem/choose", test_choose);
+  return g_test_run();
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ops.c - the operations of collectives, each beside the working-out of its result: two routes to the same buffer, one
+ * through the backend's communication, one by arithmetic on the host alone.
+ */
+#include "ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Element j of rank's buffer before the first operation: 1 .. 1024, different on every rank. */
+static double col_start(uint32_t rank, uint64_t j) {
+  return (double)(1 + (bh_random_u64(0x636f6c6c + (uint64_t)rank, j) >> 54));
+}
+
+/* Sums of an all-reduce grow by a factor of `size` each time: so many operations fit before they are set back. */
+static uint64_t col_period(uint32_t size) {
+  return size < 2 ? UINT64_C(1) << 62 : (uint64_t)(900 / log2((double)size));
+}
+
+/* Repeat k stamps position k mod n of each part: the value tells who and when. */
+static double col_stamp(uint32_t rank, uint64_t k) {
+  return (double)(2000 + k * 1024 + rank);
+}
+
+static void col_restart(col_run *run) {
+  for (uint64_t j = 0; j < run->params->count; j++)
+    run->data[j] = col_start(run->team->rank, j);
+}
+
+void col_init(col_run *run) {
+  uint64_t count = run->params->count;
+  uint32_t op = run->params->op;
+  run->now = run->data;
+  col_restart(run);
+  if (op == COL_REDUCE_SCATTER || op == COL_ALL_GATHER) { /* from `spare` into `data` */
+    memcpy(run->spare, run->data, count * sizeof(double));
+    memset(run->data, 0, count * sizeof(double));
+  }
+}
+
+static bh_status col_step_barrier(col_run *run, uint64_t k) {
+  uint64_t left = run->params->repeats - k;
+  uint64_t slot = (run->params->repeats < COL_STAMPS ? run->params->repeats : COL_STAMPS) - left;
+  if (left > COL_STAMPS)
+    return run->team->barrier(run->team);
+  run->log->stamps[slot].enter_ns = run->team->host->now_ns();
+  bh_status status = run->team->barrier(run->team);
+  run->log->stamps[slot].leave_ns = run->team->host->now_ns();
+  return status;
+}
+
+static bh_status col_step_all_reduce(col_run *run, uint64_t k) {
+  if (k % col_period(run->team->size) == 0 && k > 0)
+    col_restart(run);
+  return run->team->all_reduce(run->team, run->data, run->params->count, BH_F64, BH_SUM);
+}
+
+/* The root changes with every repeat, so whoever missed one passes on what it missed. */
+static bh_status col_step_broadcast(col_run *run, uint64_t k) {
+  bh_team *team = run->team;
+  uint32_t root = (uint32_t)(k % team->size);
+  if (team->rank == root)
+    run->data[k % run->params->count] = col_stamp(root, k);
+  return team->broadcast(team, run->data, run->params->count * sizeof(double), root);
+}
+
+static bh_status col_step_reduce_scatter(col_run *run, uint64_t k) {
+  bh_team *team = run->team;
+  for (uint32_t q = 0; q < team->size; q++)
+    run->spare[q * run->part + k % run->part] = col_stamp(team->rank, k);
+  return team->reduce_scatter(team, run->spare, run->data, run->part, BH_F64, BH_SUM);
+}
+
+static bh_status col_step_all_gather(col_run *run, uint64_t k) {
+  bh_team *team = run->team;
+  run->spare[k % run->part] = col_stamp(team->rank, k);
+  return team->all_gather(team, run->spare, run->data, run->part * sizeof(double));
+}
+
+static bh_status col_step_ring(col_run *run, uint64_t k) {
+  bh_team *team = run->team;
+  uint64_t bytes = run->params->count * sizeof(double);
+  double *next = run->now == run->data ? run->spare : run->data;
+  run->now[k % run->params->count] += 1;
+  bh_status status = team->exchange(team, run->now, bytes, (team->rank + 1) % team->size, next, bytes,
+                                    (team->rank + team->size - 1) % team->size, 7);
+  run->now = next;
+  return status;
+}
+
+/* One message there and back: each of the two adds a mark before it sends. */
+static bh_status col_step_pingpong(col_run *run, uint64_t k) {
+  bh_team *team = run->team;
+  uint64_t bytes = run->params->count * sizeof(double);
+  bh_status status = BH_OK;
+  if (team->rank > 1)
+    return BH_OK;
+  if (team->rank == 1)
+    status = team->receive(team, run->data, bytes, 0, 7);
+  if (status != BH_OK)
+    return status;
+  run->data[(2 * k + team->rank) % run->params->count] += 1;
+  status = team->send(team, run->data, bytes, 1 - team->rank, 7);
+  if (status == BH_OK && team->rank == 0)
+    status = team->receive(team, run->data, bytes, 1, 7);
+  return status;
+}
+
+bh_status col_step(col_run *run, uint64_t k) {
+  switch ((col_op)run->params->op) {
+  case COL_BARRIER:
+    return col_step_barrier(run, k);
+  case COL_ALL_REDUCE:
+    return col_step_all_reduce(run, k);
+  case COL_BROADCAST:
+    return col_step_broadcast(run, k);
+  case COL_REDUCE_SCATTER:
+    return col_step_reduce_scatter(run, k);
+  case COL_ALL_GATHER:
+    return col_step_all_gather(run, k);
+  case COL_RING:
+    return col_step_ring(run, k);
+  case COL_PINGPONG:
+    return col_step_pingpong(run, k);
+  }
+  return run->team->host->stop(run->team->host, BH_FAIL, "no such operation");
+}
+
+/* ---- What must come out ---- */
+
+/* The last repeat that stamped position `at` of `n`, or -1. */
+static int64_t col_last(uint64_t repeats, uint64_t at, uint64_t n) {
+  return repeats <= at ? -1 : (int64_t)(at + (repeats - 1 - at) / n * n);
+}
+
+/* How many of the numbers 0 .. total-1 are `at` modulo n. */
+static uint64_t col_hits(uint64_t total, uint64_t at, uint64_t n) {
+  return total <= at ? 0 : (total - 1 - at) / n + 1;
+}
+
+static void col_expect_all_reduce(const col_params *p, uint32_t size, double *ret_data) {
+  uint64_t since = (p->repeats - 1) % col_period(size); /* operations after the first since the last set-back */
+  double growth = pow((double)size, (double)since);
+  for (uint64_t j = 0; j < p->count; j++) {
+    double sum = 0;
+    for (uint32_t r = 0; r < size; r++)
+      sum += col_start(r, j);
+    ret_data[j] = sum * growth;
+  }
+}
+
+static void col_expect_reduce_scatter(const col_params *p, uint32_t rank, uint32_t size, double *ret_data) {
+  uint64_t part = p->count / size;
+  memset(ret_data, 0, p->count * sizeof(double));
+  for (uint64_t j = 0; j < part; j++) {
+    int64_t last = col_last(p->repeats, j, part);
+    for (uint32_t r = 0; r < size; r++)
+      ret_data[j] += last >= 0 ? col_stamp(r, (uint64_t)last) : col_start(r, rank * part + j);
+  }
+}
+
+static void col_expect_all_gather(const col_params *p, uint32_t size, double *ret_data) {
+  uint64_t part = p->count / size;
+  memset(ret_data, 0, p->count * sizeof(double));
+  for (uint32_t r = 0; r < size; r++)
+    for (uint64_t j = 0; j < part; j++) {
+      int64_t last = col_last(p->repeats, j, part);
+      ret_data[r * part + j] = last >= 0 ? col_stamp(r, (uint64_t)last) : col_start(r, j);
+    }
+}
+
+void col_expect(const col_params *p, uint32_t rank, uint32_t size, double *ret_data) {
+  uint32_t origin = rank; /* whose starting values are in this rank's buffer in the end */
+  if (p->op == COL_BROADCAST)
+    origin = 0;
+  if (p->op == COL_RING)
+    origin = (uint32_t)((rank + size - p->repeats % size) % size);
+  if (p->op == COL_PINGPONG && rank == 1)
+    origin = 0;
+  for (uint64_t j = 0; j < p->count; j++) {
+    ret_data[j] = col_start(origin, j);
+    if (p->op == COL_BROADCAST && col_last(p->repeats, j, p->count) >= 0) {
+      uint64_t k = (uint64_t)col_last(p->repeats, j, p->count);
+      ret_data[j] = col_stamp((uint32_t)(k % size), k);
+    }
+    if (p->op == COL_RING)
+      ret_data[j] += (double)col_hits(p->repeats, j, p->count);
+    if (p->op == COL_PINGPONG && rank < 2)
+      ret_data[j] += (double)col_hits(2 * p->repeats, j, p->count);
+  }
+  if (p->op == COL_ALL_REDUCE)
+    col_expect_all_reduce(p, size, ret_data);
+  if (p->op == COL_REDUCE_SCATTER)
+    col_expect_reduce_scatter(p, rank, size, ret_data);
+  if (p->op == COL_ALL_GATHER)
+    col_expect_all_gather(p, size, ret_data);
+}

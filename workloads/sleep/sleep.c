@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sleep: items that only wait, for a given time each: latency without computation (a slow disk, a remote service).
+ * Workers beyond the number of cores still pay here, and the ideal time of a run is duration * ceil(items / workers).
+ */
+#include <benchhost/plugin.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+typedef struct {
+  uint64_t duration_ns;
+} sleep_params;
+
+/* One per item. CLOCK_MONOTONIC is the machine's, so times of different processes compare. */
+typedef struct {
+  uint64_t item, begin_ns, end_ns;
+} sleep_nap;
+
+static uint64_t sleep_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void sleep_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
+  const sleep_params *p = args->params;
+  sleep_nap *naps = args->region[0];
+  for (uint64_t i = begin; i < end; i++) {
+    uint64_t now = sleep_now(), until_ns = now + p->duration_ns;
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+    /* An absolute deadline: a signal does not lengthen the nap. */
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
+    }
+    naps[i] = (sleep_nap){.item = i, .begin_ns = now, .end_ns = sleep_now()};
+  }
+}
+
+static const bh_use sleep_uses[] = {
+    {.region = 0, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(sleep_nap)}};
+static const bh_kernel sleep_kernels[] = {{.name = "sleep", .host = sleep_chunk, .uses = sleep_uses, .n_uses = 1}};
+
+typedef struct {
+  const bh_host *host;
+  sleep_params params;
+  bh_region region;
+  bh_loop loop;
+  uint64_t since_ns; /* no nap of the current sample began before */
+} sleep_state;
+
+enum { P_ITEMS, P_DURATION };
+
+static bh_status sleep_open(const bh_host *h, const bh_value *values, bh_problem *ret_problem, void **ret_state) {
+  sleep_state *s = calloc(1, sizeof *s);
+  if (!s)
+    return h->stop(h, BH_OUT_OF_MEMORY, "no memory for the workload's state");
+  uint64_t items = (uint64_t)values[P_ITEMS].i;
+  s->host = h;
+  s->params.duration_ns = (uint64_t)values[P_DURATION].i;
+  s->since_ns = sleep_now();
+  s->region = (bh_region){
+      .name = "naps", .role = BH_OUT, .split = BH_WHOLE, .dtype = BH_U64, .bytes = items * sizeof(sleep_nap)};
+  s->loop = (bh_loop){.items = items, .params = &s->params, .params_bytes = sizeof s->params};
+  *ret_problem = (bh_problem){.size = ret_problem->size,
+                              .flags = BH_BLOCKING,
+                              .regions = &s->region,
+                              .n_regions = 1,
+                              .kernels = sleep_kernels,
+                              .n_kernels = 1,
+                              .loops = &s->loop,
+                              .n_loops = 1,
+                              .items = (double)items,
+                              .item_unit = "naps"};
+  *ret_state = s;
+  return BH_OK;
+}
+
+static bh_status sleep_prepare(void *state) {
+  ((sleep_state *)state)->since_ns = sleep_now();
+  return BH_OK;
+}
+
+/* Every item says who it is and when it slept; the host's own clock bounds both ends. */
+static bh_status sleep_verify(void *state, void *const *region, uint32_t workers) {
+  const sleep_state *s = state;
+  const bh_host *h = s->host;
+  const sleep_nap *naps = region[0];
+  uint64_t now = sleep_now(), over_ns = 0;
+  (void)workers;
+  for (uint64_t i = 0; i < s->loop.items; i++) {
+    const sleep_nap *nap = &naps[i];
+    if (nap->item != i)
+      return h->stop(h, BH_WRONG, "item %" PRIu64 ": its record names item %" PRIu64, i, nap->item);
+    if (nap->begin_ns < s->since_ns || nap->end_ns > now || nap->end_ns < nap->begin_ns)
+      return h->stop(h, BH_WRONG,
+                     "item %" PRIu64 ": slept from %" PRIu64 " to %" PRIu64 " ns, expected within %" PRIu64
+                     " to %" PRIu64 " ns, when this sample ran",
+                     i, nap->begin_ns, nap->end_ns, s->since_ns, now);
+    uint64_t slept = nap->end_ns - nap->begin_ns;
+    if (slept < s->params.duration_ns)
+      return h->stop(h, BH_WRONG, "item %" PRIu64 ": expected a nap of at least %" PRIu64 " ns, found %" PRIu64 " ns",
+                     i, s->params.duration_ns, slept);
+    over_ns += slept - s->params.duration_ns;
+  }
+  if (s->loop.items)
+    h->metric(h, "overshoot", (double)over_ns / (double)s->loop.items * 1e-9, "s", BH_LOWER);
+  return BH_OK;
+}
+
+static void sleep_close(void *state) {
+  free(state);
+}
+
+static const bh_param sleep_table[] = {
+    {.name = "items", .type = BH_INT, .fallback = "25", .unit = "items", .help = "how many naps", .min = 0, .max = 1e9},
+    {.name = "duration",
+     .type = BH_DURATION,
+     .fallback = "10ms",
+     .help = "length of one nap; 0 measures the system call alone",
+     .min = 0,
+     .max = 3.6e12},
+    {.name = NULL}};
+
+static const bh_workload sleep_workload = {.size = sizeof(bh_workload),
+                                           .open = sleep_open,
+                                           .prepare = sleep_prepare,
+                                           .verify = sleep_verify,
+                                           .close = sleep_close};
+
+const bh_plugin_info bh_plugin = {
+    BH_PLUGIN_HEAD,        .name = "sleep",
+    .version = "0.1.0",    .summary = "waits without computing: latency that more workers can hide",
+    .params = sleep_table, .workload = &sleep_workload};
