@@ -87,6 +87,16 @@ BhSummary bh_stats_summary(const double *x, guint n) {
   return summary;
 }
 
+gboolean bh_stats_median_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high) {
+  const guint rank = bh_stats_median_rank(n, confidence);
+  if (rank == 0)
+    return FALSE;
+  g_autofree double *sorted = sorted_copy(x, n);
+  *ret_low = sorted[rank - 1];
+  *ret_high = sorted[n - rank];
+  return TRUE;
+}
+
 double bh_stats_median(const double *x, guint n) {
   g_return_val_if_fail(n > 0, 0);
   g_autofree double *sorted = sorted_copy(x, n);

@@ -19,6 +19,7 @@ typedef struct {
   GPtrArray *params; /* of BhParam, in table order */
   gboolean runnable; /* its probe said BH_OK */
   char *reason;      /* why it is not runnable here; else NULL */
+  char **libraries;  /* what it links, as its file names them ("libgomp.so.1"): its requirements; may be empty */
 } BhPlugin;
 
 void bh_plugin_free(BhPlugin *plugin);

@@ -113,6 +113,7 @@ BhLoaded *bh_loader_open(const char *path, GError **error) {
     return NULL;
   g_autoptr(BhLoaded) loaded = g_new0(BhLoaded, 1);
   loaded->path = g_strdup(full);
+  loaded->library = library;
   if (!bh_validate_info(object, symbol_bytes, base, loaded, error)) {
     g_prefix_error(error, "%s: ", path);
     return NULL;
@@ -125,6 +126,22 @@ void bh_loader_free(BhLoaded *loaded) {
     return;
   g_free(loaded->path);
   g_free(loaded);
+}
+
+/* The libraries that the file itself asks for (DT_NEEDED), libc left out. */
+static char **needed_libraries(void *library) {
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  const struct link_map *map = NULL;
+  const char *strings = NULL;
+  if (dlinfo(library, RTLD_DI_LINKMAP, &map) == 0)
+    for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
+      if (entry->d_tag == DT_STRTAB)
+        strings = (const char *)entry->d_un.d_ptr;
+  for (const ElfW(Dyn) *entry = strings ? map->l_ld : NULL; entry && entry->d_tag != DT_NULL; entry++)
+    if (entry->d_tag == DT_NEEDED && !g_str_has_prefix(strings + entry->d_un.d_val, "libc.so."))
+      g_ptr_array_add(names, g_strdup(strings + entry->d_un.d_val));
+  g_ptr_array_add(names, NULL);
+  return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
 BhPlugin *bh_loader_describe(const BhLoaded *loaded, GError **error) {
@@ -141,6 +158,7 @@ BhPlugin *bh_loader_describe(const BhLoaded *loaded, GError **error) {
   plugin->summary = g_strdup(loaded->info.summary);
   plugin->kind = loaded->info.workload ? BH_PLUGIN_WORKLOAD : BH_PLUGIN_BACKEND;
   plugin->target = loaded->info.backend ? g_strdup(loaded->backend.target) : NULL;
+  plugin->libraries = needed_libraries(loaded->library);
   plugin->runnable = TRUE;
   return g_steal_pointer(&plugin);
 }

@@ -11,6 +11,7 @@ typedef struct {
   bh_workload workload; /* copied likewise; zero when it is a backend */
   bh_backend backend;
   char *path;
+  void *library; /* dlopen's handle; never closed */
 } BhLoaded;
 
 BhLoaded *bh_loader_open(const char *path, GError **error);

@@ -3,6 +3,7 @@
  * and is synced; if it does not fit on the disk the file is cut back to its last whole line and the error says so. */
 #pragma once
 #include "plan/plan.h"
+#include "results/results.h"
 #include <json-glib/json-glib.h>
 
 #define BH_JOURNAL_SCHEMA 1
@@ -19,4 +20,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhJournal, bh_journal_close)
 
 /* The `run` and `end` lines. Timestamps are ISO 8601 UTC. */
 JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv);
+/* Written when a run is taken up again. */
+JsonObject *bh_journal_resume_line(const char *const *argv);
+/* Does the journal read back as `results` belong to this plan? Matrix text, seed, the planned cells, the plugins' builds and
+ * the processor must be the same; the error says which is not. */
+gboolean bh_journal_check_resume(const BhPlan *plan, const BhResults *results, const char *path, GError **error);
+/* "2026-01-31T12:00:00.123Z"; caller frees. */
+char *bh_journal_now_text(void);
 JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double wall_s, double overhead_s);

@@ -15,3 +15,8 @@ typedef struct {
 BhPlacement *bh_placement_new(void); /* never fails: without a topology, the order of CPU numbers */
 void bh_placement_free(BhPlacement *placement);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhPlacement, bh_placement_free)
+
+/* The process's one copy, made at the first call; never freed, never changed. */
+const BhPlacement *bh_placement_shared(void);
+/* MemAvailable now, capped by what the cgroup still allows: two or three small files. */
+guint64 bh_placement_memory_available_bytes(void);

@@ -94,13 +94,12 @@ static void add_model(JsonObject *record, const BhSession *s) {
   json_object_set_object_member(record, "throughput", rate);
 }
 
-static void add_phases(JsonObject *record, const BhSession *s) {
+void bh_record_add_phases(JsonObject *record, const BhSession *s) {
   JsonObject *phases = json_object_new();
   for (guint i = 0; i < BH_N_PHASES; i++)
     if (s->phase_seen[i])
       json_object_set_int_member(phases, bh_phase_name(i), (gint64)s->phase_ns[i]);
   json_object_set_object_member(record, "phases_ns", phases);
-  json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
 }
 
 static JsonArray *kernels(const BhSession *s) {
@@ -161,7 +160,7 @@ JsonObject *bh_record_new(BhSession *s, bh_status status, const BhSampling *samp
   add_reason(record, s, status);
   add_figures(record, s, sampling);
   add_model(record, s);
-  add_phases(record, s);
+  json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
   gboolean misplaced;
   json_object_set_member(record, "placement", bh_arena_placement(s->arena, &misplaced));
   json_object_set_member(record, "facts", bh_arena_facts(s->arena));

@@ -3,5 +3,7 @@
 #pragma once
 #include "worker/sampler.h"
 
-/* `sampling`: NULL unless the cell is `ok`. */
+/* Before the session is closed: it looks at the plugins' tables. `sampling`: NULL unless the cell is `ok`. */
 JsonObject *bh_record_new(BhSession *session, bh_status status, const BhSampling *sampling);
+/* Adds `phases_ns`, after the session was closed: closing is one of them. */
+void bh_record_add_phases(JsonObject *record, const BhSession *session);

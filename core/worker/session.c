@@ -76,7 +76,7 @@ static bh_value *parse_values(BhSession *s, const BhLoaded *loaded, char prefix,
     const BhParam *param = plugin->params->pdata[i];
     const char *text = text_of(names, texts, param->name);
     if (!text)
-      text = param->fallback;
+      text = param->fallback; /* plain defaults; expressions were worked out by the plan */
     if (!text) {
       g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "%s: parameter '%s' has no default and was not given", plugin->name,
                   param->name);

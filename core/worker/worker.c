@@ -85,8 +85,9 @@ static void answer(BhSession *session, bh_status status, const BhSampling *sampl
   const gboolean measured = status == BH_OK && sampling->samples_ns && sampling->samples_ns->len;
   if (status == BH_OK && !measured)
     return; /* interrupted with too little in hand: no result, and the supervisor knows why */
-  bh_session_close(session);
   g_autoptr(JsonObject) record = bh_record_new(session, status, measured ? sampling : NULL);
+  bh_session_close(session);
+  bh_record_add_phases(record, session);
   json_object_set_string_member(record, "event", "result");
   send_event(record);
 }

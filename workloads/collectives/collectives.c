@@ -21,6 +21,7 @@ typedef struct {
   const bh_host *host;
   col_params params;
   bh_region regions[3];
+  uint64_t since_ns; /* nothing happened before */
 } col_state;
 
 /* [worker] Rank 0's view of the time, for the current sample: it cannot leave an operation long before the others. */
@@ -71,6 +72,7 @@ static bh_status col_open(const bh_host *h, const bh_value *values, bh_problem *
   if (!s)
     return h->stop(h, BH_OUT_OF_MEMORY, "no memory for the workload's state");
   s->host = h;
+  s->since_ns = h->now_ns();
   s->params = (col_params){.op = (uint32_t)values[P_OP].i,
                            .count = (uint64_t)values[P_BYTES].i / sizeof(double),
                            .repeats = (uint64_t)values[P_REPEATS].i};
@@ -115,9 +117,9 @@ static bh_status col_check_barriers(const col_state *s, const col_log *logs, uin
     }
     if (logs[first].stamps[k].leave_ns < logs[last].stamps[k].enter_ns || logs[first].stamps[k].enter_ns == 0)
       return s->host->stop(s->host, BH_WRONG,
-                           "barrier %" PRIu64 " of the last %" PRIu64 ": rank %" PRIu32 " left at %" PRIu64
-                           " ns, but rank %" PRIu32 " entered at %" PRIu64 " ns",
-                           k, n, first, logs[first].stamps[k].leave_ns, last, logs[last].stamps[k].enter_ns);
+                           "barrier %" PRIu64 " of the last %" PRIu64 ": expected nobody to leave before rank %" PRIu32
+                           " entered at %" PRIu64 " ns, found that rank %" PRIu32 " left at %" PRIu64 " ns",
+                           k, n, last, logs[last].stamps[k].enter_ns, first, logs[first].stamps[k].leave_ns);
   }
   return BH_OK;
 }
@@ -130,11 +132,24 @@ static bh_status col_check_log(const col_state *s, const col_log *log, uint32_t 
   if (log->repeats != s->params.repeats)
     return h->stop(h, BH_WRONG, "rank %" PRIu32 ": expected %" PRIu64 " operations, found %" PRIu64, rank,
                    s->params.repeats, log->repeats);
-  if (s->params.op != COL_BARRIER)
-    for (uint32_t k = 0; k < COL_STAMPS; k++)
-      if (log->stamps[k].enter_ns || log->stamps[k].leave_ns)
-        return h->stop(h, BH_WRONG, "rank %" PRIu32 ": stamp %" PRIu32 ": expected none, found %" PRIu64, rank, k,
-                       log->stamps[k].enter_ns);
+  uint64_t trace = col_expect_trace(&s->params, rank, workers);
+  if (log->trace != trace)
+    return h->stop(h, BH_WRONG, "rank %" PRIu32 ": trace of all repeats: expected %016" PRIx64 ", found %016" PRIx64,
+                   rank, trace, log->trace);
+  uint64_t used = s->params.op != COL_BARRIER ? 0 : s->params.repeats < COL_STAMPS ? s->params.repeats : COL_STAMPS;
+  uint64_t now = h->now_ns(), earlier = s->since_ns;
+  if (log->elapsed_ns > now - s->since_ns)
+    return h->stop(h, BH_WRONG, "rank %" PRIu32 ": expected at most %" PRIu64 " ns, found %" PRIu64, rank,
+                   now - s->since_ns, log->elapsed_ns);
+  for (uint64_t k = 0; k < COL_STAMPS; k++) {
+    uint64_t enter = log->stamps[k].enter_ns, leave = log->stamps[k].leave_ns;
+    if (k < used ? enter < earlier || leave < enter || leave > now : enter || leave)
+      return h->stop(h, BH_WRONG,
+                     "rank %" PRIu32 ", stamp %" PRIu64 ": expected times from %" PRIu64 " to %" PRIu64
+                     " ns, found %" PRIu64 " and %" PRIu64,
+                     rank, k, k < used ? earlier : 0, k < used ? now : 0, enter, leave);
+    earlier = leave;
+  }
   return BH_OK;
 }
 

@@ -24,6 +24,14 @@ static double col_stamp(uint32_t rank, uint64_t k) {
   return (double)(2000 + k * 1024 + rank);
 }
 
+static uint64_t col_fold(uint64_t trace, double value) {
+  union {
+    double value;
+    uint64_t bits;
+  } as = {value};
+  return bh_random_mix(trace ^ as.bits) + 1;
+}
+
 static void col_restart(col_run *run) {
   for (uint64_t j = 0; j < run->params->count; j++)
     run->data[j] = col_start(run->team->rank, j);
@@ -70,13 +78,18 @@ static bh_status col_step_reduce_scatter(col_run *run, uint64_t k) {
   bh_team *team = run->team;
   for (uint32_t q = 0; q < team->size; q++)
     run->spare[q * run->part + k % run->part] = col_stamp(team->rank, k);
-  return team->reduce_scatter(team, run->spare, run->data, run->part, BH_F64, BH_SUM);
+  bh_status status = team->reduce_scatter(team, run->spare, run->data, run->part, BH_F64, BH_SUM);
+  run->log->trace = col_fold(run->log->trace, run->data[k % run->part]);
+  return status;
 }
 
 static bh_status col_step_all_gather(col_run *run, uint64_t k) {
   bh_team *team = run->team;
   run->spare[k % run->part] = col_stamp(team->rank, k);
-  return team->all_gather(team, run->spare, run->data, run->part * sizeof(double));
+  bh_status status = team->all_gather(team, run->spare, run->data, run->part * sizeof(double));
+  uint32_t neighbour = (team->rank + 1) % team->size;
+  run->log->trace = col_fold(run->log->trace, run->data[neighbour * run->part + k % run->part]);
+  return status;
 }
 
 static bh_status col_step_ring(col_run *run, uint64_t k) {
@@ -169,6 +182,22 @@ static void col_expect_all_gather(const col_params *p, uint32_t size, double *re
       int64_t last = col_last(p->repeats, j, part);
       ret_data[r * part + j] = last >= 0 ? col_stamp(r, (uint64_t)last) : col_start(r, j);
     }
+}
+
+uint64_t col_expect_trace(const col_params *p, uint32_t rank, uint32_t size) {
+  uint64_t trace = 0;
+  if (p->op != COL_REDUCE_SCATTER && p->op != COL_ALL_GATHER)
+    return 0;
+  for (uint64_t k = 0; k < p->repeats; k++) {
+    double value = 0;
+    if (p->op == COL_ALL_GATHER)
+      value = col_stamp((rank + 1) % size, k);
+    else
+      for (uint32_t r = 0; r < size; r++)
+        value += col_stamp(r, k);
+    trace = col_fold(trace, value);
+  }
+  return trace;
 }
 
 void col_expect(const col_params *p, uint32_t rank, uint32_t size, double *ret_data) {

@@ -33,6 +33,7 @@ typedef struct {
 /* What a member says about its run, in its own region. */
 typedef struct {
   uint64_t rank, size, repeats, elapsed_ns;
+  uint64_t trace; /* of what each repeat brought, where a later one would cover a lost one up; else 0 */
   struct {
     uint64_t enter_ns, leave_ns;
   } stamps[COL_STAMPS];
@@ -48,7 +49,8 @@ typedef struct {
 
 void col_init(col_run *run);
 bh_status col_step(col_run *run, uint64_t k);
-/* The final buffer of `rank`. */
+/* The final `trace` and buffer of `rank`. */
+uint64_t col_expect_trace(const col_params *p, uint32_t rank, uint32_t size);
 void col_expect(const col_params *p, uint32_t rank, uint32_t size, double *ret_data);
 
 #endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ * Owns how rounds become one figure per cell, which cell is the base of a speedup, and how sure a ratio is. */
+#include "results/merge.h"
+#include "results/fields.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *bh_basis_name(BhBasis basis) {
+  return basis == BH_BASIS_ROUNDS ? "rounds" : basis == BH_BASIS_SAMPLES ? "samples" : NULL;
+}
+
+static void merged_free(gpointer data) {
+  BhMerged *cell = data;
+  g_free(cell->reason);
+  g_array_unref(cell->samples_ns);
+  g_array_unref(cell->medians_ns);
+  g_ptr_array_unref(cell->flags);
+  g_free(cell->group);
+  g_free(cell);
+}
+
+/* How much a round's status says about its cell, rising. */
+static int severity(BhCellStatus status) {
+  switch (status) {
+  case BH_CELL_OK:
+    return 0;
+  case BH_CELL_SKIPPED:
+    return 1;
+  case BH_CELL_UNSUPPORTED:
+    return 2;
+  case BH_CELL_FAILED:
+    return 3;
+  case BH_CELL_TIMEOUT:
+    return 4;
+  case BH_CELL_OUT_OF_MEMORY:
+    return 5;
+  case BH_CELL_CRASHED:
+    return 6;
+  case BH_CELL_WRONG:
+    return 7;
+  }
+  return 3;
+}
+
+static const double *doubles(const GArray *array) {
+  return (const double *)(gconstpointer)array->data;
+}
+
+static void describe_samples(BhFigure *figure, const GArray *samples) {
+  const BhSummary summary = bh_stats_summary(doubles(samples), samples->len);
+  figure->exists = TRUE;
+  figure->n = summary.n;
+  figure->median = summary.median;
+  figure->min = summary.min;
+  figure->max = summary.max;
+  figure->p95 = summary.p95;
+  figure->cv = summary.cv;
+  if (summary.has_interval) {
+    figure->basis = BH_BASIS_SAMPLES;
+    figure->low = summary.low;
+    figure->high = summary.high;
+  } else {
+    figure->why = "fewer than 6 samples";
+  }
+}
+
+static BhFigure steady_figure(const BhMerged *cell) {
+  BhFigure figure = {.why = "not verified"};
+  if (cell->status != BH_CELL_OK)
+    return figure;
+  describe_samples(&figure, cell->samples_ns);
+  if (cell->medians_ns->len < BH_MERGE_MIN_ROUNDS)
+    return figure;
+  const BhSummary rounds = bh_stats_summary(doubles(cell->medians_ns), cell->medians_ns->len);
+  figure.median = rounds.median;
+  figure.low = rounds.low;
+  figure.high = rounds.high;
+  figure.basis = BH_BASIS_ROUNDS;
+  figure.why = NULL;
+  return figure;
+}
+
+static GArray *totals_of(const BhMerged *cell) {
+  GArray *totals = g_array_new(FALSE, FALSE, sizeof(double));
+  for (guint i = 0; i < cell->rounds->len; i++) {
+    const BhCellRecord *record = g_ptr_array_index(cell->rounds, i);
+    if (isfinite(record->total_ns))
+      g_array_append_val(totals, record->total_ns);
+  }
+  return totals;
+}
+
+static BhFigure total_figure(const BhMerged *cell) {
+  BhFigure figure = {.why = "not verified"};
+  if (cell->status != BH_CELL_OK)
+    return figure;
+  g_autoptr(GArray) totals = totals_of(cell);
+  figure.why = "no total was recorded";
+  if (totals->len == 0)
+    return figure;
+  figure.why = NULL;
+  describe_samples(&figure, totals);
+  /* One total per process: its samples are the rounds. */
+  if (figure.basis == BH_BASIS_SAMPLES)
+    figure.basis = BH_BASIS_ROUNDS;
+  else
+    figure.why = "fewer than 6 rounds";
+  return figure;
+}
+
+static gint by_name(gconstpointer a, gconstpointer b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static gboolean same_text(gconstpointer a, gconstpointer b) {
+  return !strcmp(a, b);
+}
+
+static void merge_round(BhMerged *cell, const BhCellRecord *record) {
+  if (severity(record->status) > severity(cell->status)) {
+    cell->status = record->status;
+    g_free(cell->reason);
+    cell->reason = cell->rounds->len > 1 ? g_strdup_printf("round %u: %s", record->round, record->reason)
+                                         : g_strdup(record->reason);
+  }
+  cell->rounds_ok += record->status == BH_CELL_OK;
+  cell->baseline |= record->baseline;
+  for (guint i = 0; i < record->flags->len; i++)
+    if (!g_ptr_array_find_with_equal_func(cell->flags, record->flags->pdata[i], same_text, NULL))
+      g_ptr_array_add(cell->flags, g_strdup(record->flags->pdata[i]));
+  gint64 workers;
+  if (bh_fields_int(record->record, "workers", &workers) && workers > 0 && workers < G_MAXINT)
+    cell->workers = MAX(cell->workers, (guint)workers);
+}
+
+static char *group_key(const BhCellRecord *record) {
+  GString *key = g_string_new(record->workload);
+  g_autoptr(GList) names = g_list_sort(json_object_get_members(record->params), (GCompareFunc)strcmp);
+  for (GList *l = names; l; l = l->next) {
+    g_autofree char *value = bh_fields_text(json_object_get_member(record->params, l->data));
+    g_string_append_printf(key, "\n%s=%s", (const char *)l->data, value);
+  }
+  return g_string_free(key, FALSE);
+}
+
+static BhMerged *merge_cell(const BhCellResult *result) {
+  BhMerged *cell = g_new0(BhMerged, 1);
+  cell->first = g_ptr_array_index(result->rounds, 0);
+  cell->rounds = result->rounds;
+  cell->samples_ns = g_array_new(FALSE, FALSE, sizeof(double));
+  cell->medians_ns = g_array_new(FALSE, FALSE, sizeof(double));
+  cell->flags = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < result->rounds->len; i++)
+    merge_round(cell, g_ptr_array_index(result->rounds, i));
+  g_ptr_array_sort(cell->flags, by_name);
+  for (guint i = 0; cell->status == BH_CELL_OK && i < result->rounds->len; i++) {
+    const BhCellRecord *record = g_ptr_array_index(result->rounds, i);
+    const double median = bh_stats_median(doubles(record->steady_ns), record->steady_ns->len);
+    g_array_append_val(cell->medians_ns, median);
+    g_array_append_vals(cell->samples_ns, record->steady_ns->data, record->steady_ns->len);
+  }
+  cell->steady = steady_figure(cell);
+  cell->total = total_figure(cell);
+  cell->group = group_key(cell->first);
+  return cell;
+}
+
+/* Both intervals are taken at 97.5 %, so that both hold, and with them the ratio's, with at least 95 %. */
+static void ratio_interval(BhRatio *ratio, const GArray *base, const GArray *cell, BhBasis basis) {
+  double base_low, base_high, low, high;
+  if (!bh_stats_median_interval(doubles(base), base->len, 0.975, &base_low, &base_high) ||
+      !bh_stats_median_interval(doubles(cell), cell->len, 0.975, &low, &high)) {
+    ratio->why = basis == BH_BASIS_ROUNDS ? "fewer than 7 rounds" : "fewer than 7 samples";
+  } else if (!(low > 0) || !isfinite(base_high / low)) {
+    ratio->why = "times of 0 ns";
+  } else {
+    ratio->basis = basis;
+    ratio->low = base_low / high;
+    ratio->high = base_high / low;
+  }
+}
+
+static BhRatio ratio_of(const BhFigure *base, const BhFigure *cell) {
+  BhRatio ratio = {.why = "no verified serial cell"};
+  if (!base)
+    return ratio;
+  ratio.why = !base->exists ? base->why : cell->why;
+  if (!base->exists || !cell->exists)
+    return ratio;
+  ratio.ratio = cell->median > 0 ? base->median / cell->median : INFINITY;
+  ratio.exists = isfinite(ratio.ratio);
+  ratio.why = ratio.exists ? NULL : "times of 0 ns";
+  return ratio;
+}
+
+static void compare_with_base(BhMerged *cell) {
+  const BhMerged *base = cell->base;
+  cell->speedup = ratio_of(base ? &base->steady : NULL, &cell->steady);
+  cell->total_speedup = ratio_of(base ? &base->total : NULL, &cell->total);
+  if (cell == base) { /* exactly 1, by definition */
+    cell->speedup.why = cell->total_speedup.why = "the base itself";
+    return;
+  }
+  if (cell->speedup.exists) {
+    const gboolean rounds = base->steady.basis == BH_BASIS_ROUNDS && cell->steady.basis == BH_BASIS_ROUNDS;
+    ratio_interval(&cell->speedup, rounds ? base->medians_ns : base->samples_ns,
+                   rounds ? cell->medians_ns : cell->samples_ns, rounds ? BH_BASIS_ROUNDS : BH_BASIS_SAMPLES);
+  }
+  if (cell->total_speedup.exists) {
+    g_autoptr(GArray) base_totals = totals_of(base);
+    g_autoptr(GArray) totals = totals_of(cell);
+    ratio_interval(&cell->total_speedup, base_totals, totals, BH_BASIS_ROUNDS);
+  }
+}
+
+/* One worker comes before several: a matrix's baseline may sweep its workers. */
+static gboolean better_base(const BhMerged *cell, const BhMerged *best) {
+  if (!best || (cell->workers <= 1) != (best->workers <= 1))
+    return !best || cell->workers <= 1;
+  return cell->steady.median < best->steady.median;
+}
+
+GPtrArray *bh_merge_cells(const BhResults *results) {
+  GPtrArray *cells = g_ptr_array_new_full(results->cells->len, merged_free);
+  g_autoptr(GHashTable) bases = g_hash_table_new(g_str_hash, g_str_equal); /* of (group, BhMerged); theirs */
+  gboolean has_baseline = FALSE;
+  for (guint i = 0; i < results->cells->len; i++) {
+    BhMerged *cell = merge_cell(g_ptr_array_index(results->cells, i));
+    g_ptr_array_add(cells, cell);
+    has_baseline |= cell->baseline;
+  }
+  for (guint i = 0; i < cells->len; i++) {
+    BhMerged *cell = g_ptr_array_index(cells, i);
+    const gboolean candidate = has_baseline ? cell->baseline : cell->workers == 1;
+    if (candidate && cell->steady.exists && better_base(cell, g_hash_table_lookup(bases, cell->group)))
+      g_hash_table_insert(bases, cell->group, cell);
+  }
+  for (guint i = 0; i < cells->len; i++) {
+    BhMerged *cell = g_ptr_array_index(cells, i);
+    cell->base = g_hash_table_lookup(bases, cell->group);
+    compare_with_base(cell);
+  }
+  return cells;
+}
+
+gboolean bh_merge_rate(const BhMerged *cell, double per_run, double *ret_per_second) {
+  if (!cell->steady.exists || !(cell->steady.median > 0) || !(per_run > 0))
+    return FALSE;
+  *ret_per_second = per_run / (cell->steady.median * 1e-9);
+  return isfinite(*ret_per_second);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * One line per cell out of its rounds, and ratios between cells: what tables and exports show. Internal to results/.
+ *
+ * A process is one sample of code layout and placement, so processes (rounds) are the replicates. With 6 rounds or more
+ * a cell's steady figure is the median over its rounds' medians, with the exact interval over rounds. With fewer it is
+ * the median of all samples, and its interval is that of samples within one process: it does not cover the variation
+ * from process to process, and is labelled so. */
+#pragma once
+#include "base/stats.h"
+#include "results/results.h"
+
+#define BH_MERGE_MIN_ROUNDS 6
+
+typedef enum { BH_BASIS_NONE = 0, BH_BASIS_SAMPLES, BH_BASIS_ROUNDS } BhBasis; /* what an interval is over */
+const char *bh_basis_name(BhBasis basis);                                      /* "rounds", "samples", NULL */
+
+typedef struct {
+  gboolean exists;
+  double median, min, max, p95, cv; /* ns, ns, ns, ns, 1; all but the median over all samples */
+  guint n;                          /* samples */
+  BhBasis basis;                    /* NONE: no interval */
+  double low, high;                 /* of the median, 95 % */
+  const char *why;                  /* why there is no interval or no figure; static */
+} BhFigure;
+
+typedef struct {
+  gboolean exists;
+  double ratio;     /* base / this: above 1 is faster than the base */
+  BhBasis basis;    /* NONE: no interval */
+  double low, high; /* at least 95 % */
+  const char *why;  /* why there is no ratio or no interval; static */
+} BhRatio;
+
+typedef struct BhMerged BhMerged;
+struct BhMerged {
+  const BhCellRecord *first; /* says what the cell is; not owned */
+  const GPtrArray *rounds;   /* of BhCellRecord, ascending; not owned */
+  BhCellStatus status;       /* the worst of all rounds: one wrong round and there is no figure */
+  char *reason;              /* of that round; NULL for ok */
+  guint rounds_ok;
+  guint workers; /* 0: unknown */
+  gboolean baseline;
+  BhFigure steady, total;
+  GArray *samples_ns;   /* of double: all rounds' samples; empty unless ok */
+  GArray *medians_ns;   /* of double: one per round; empty unless ok */
+  GPtrArray *flags;     /* of char *: of all rounds, each once, sorted */
+  char *group;          /* equal for cells of the same workload and parameters */
+  const BhMerged *base; /* the best serial cell of its group, or NULL */
+  BhRatio speedup, total_speedup;
+};
+
+/* Of BhMerged, in order of first appearance. `results` must outlive it. */
+GPtrArray *bh_merge_cells(const BhResults *results);
+/* items, flops or bytes of one run per second at the steady median; FALSE: no model, no figure, or no time. */
+gboolean bh_merge_rate(const BhMerged *cell, double per_run, double *ret_per_second);

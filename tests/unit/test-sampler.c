@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The stop rule's looks: the published geometric sequence, whatever the first one is. */
+#include "worker/sampler.h"
+
+static void test_looks(void) {
+  static const guint expected[] = {10, 15, 23, 35, 53, 80, 120, 180, 270};
+  guint n = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+    n = bh_sampler_next_look(n, 10);
+    g_assert_cmpuint(n, ==, expected[i]);
+  }
+  g_assert_cmpuint(bh_sampler_next_look(0, 1), ==, 1);
+  g_assert_cmpuint(bh_sampler_next_look(1, 1), ==, 2); /* never stands still */
+}
+
+static void test_names(void) {
+  g_assert_cmpstr(bh_stop_reason_name(BH_STOP_PRECISION), ==, "precision");
+  g_assert_cmpstr(bh_stop_reason_name(BH_STOP_INTERRUPTED), ==, "interrupted");
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/sampler/looks", test_looks);
+  g_test_add_func("/sampler/names", test_names);
+  return g_test_run();
+}
