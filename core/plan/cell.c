@@ -136,21 +136,6 @@ static GPtrArray *values_of(const BhDraft *draft, guint s) {
   return values;
 }
 
-/* What parameters ask of the environment; what the matrix says itself wins. */
-static void add_param_env(GHashTable *env, const BhPlugin *plugin, const GPtrArray *values) {
-  for (guint i = 0; i < plugin->params->len; i++) {
-    const BhParam *param = plugin->params->pdata[i];
-    const BhValue *value = values->pdata[i];
-    if (!param->env || g_hash_table_contains(env, param->env))
-      continue;
-    const char *text = value->text;
-    if (param->env_values)
-      text = value->i < g_strv_length(param->env_values) ? param->env_values[value->i] : "";
-    if (text[0])
-      g_hash_table_insert(env, g_strdup(param->env), g_strdup(text));
-  }
-}
-
 BhCell *bh_cell_new(const BhDraft *draft, GHashTable *env, GHashTable *common, const BhMeasure *measure) {
   BhCell *cell = g_new0(BhCell, 1);
   const BhSide *workload = draft->side[BH_WORKLOAD_SIDE];
@@ -168,7 +153,5 @@ BhCell *bh_cell_new(const BhDraft *draft, GHashTable *env, GHashTable *common, c
   g_hash_table_iter_init(&iter, env);
   while (g_hash_table_iter_next(&iter, &name, &value))
     g_hash_table_insert(cell->env, g_strdup(name), g_strdup(value));
-  add_param_env(cell->env, cell->workload, cell->params);
-  add_param_env(cell->env, cell->backend, cell->options);
   return cell;
 }
