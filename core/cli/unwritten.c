@@ -11,7 +11,6 @@
     return BH_EXIT_SOFTWARE;                                                                                           \
   }
 UNWRITTEN(bh_cmd_run)
-UNWRITTEN(bh_cmd_plan)
 UNWRITTEN(bh_cmd_schema)
 UNWRITTEN(bh_cmd_check)
 UNWRITTEN(bh_cmd_new)
