@@ -273,6 +273,28 @@ static gboolean add_run(BhResults *results, JsonObject *line, GError **error) {
   return TRUE;
 }
 
+/* Strikes one record: its cell is to be run again in that round. */
+static gboolean take_retry(BhResults *results, JsonObject *line, GError **error) {
+  gint64 round;
+  const char *id = bh_fields_string(line, "id");
+  BhCellRecord *record = NULL;
+  if (id && bh_fields_int(line, "round", &round) && round >= 0 && round < MOST_ROUNDS)
+    record = (BhCellRecord *)bh_results_find(results, id, (guint)round);
+  if (!record) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "a 'retry' line: expected 'id' and 'round' of a cell that is in the journal above it");
+    return FALSE;
+  }
+  BhCellResult *cell = g_hash_table_lookup(results->index, id);
+  g_ptr_array_remove(cell->rounds, record);
+  if (!cell->rounds->len) {
+    g_hash_table_remove(results->index, cell->id);
+    g_ptr_array_remove(results->cells, cell);
+  }
+  g_ptr_array_remove(results->records, record);
+  return TRUE;
+}
+
 gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
   const char *type = bh_fields_string(line, "type");
   if (!type) {
@@ -283,6 +305,8 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_run(results, line, error);
   if (!strcmp(type, "cell"))
     return add_cell(results, line, error);
+  if (!strcmp(type, "retry"))
+    return take_retry(results, line, error);
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);

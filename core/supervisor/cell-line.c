@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define FOOTPRINT "footprint_bytes" /* in a worker's result; in the line it is part of `memory` */
+
 typedef struct {
   BhCellStatus status;
   char *reason; /* owned */
@@ -173,10 +175,7 @@ static JsonNode *empty(JsonNodeType type) {
 }
 
 static void set_memory(JsonObject *line, JsonObject *result, const BhOutcome *out) {
-  JsonNode *node = result ? json_object_get_member(result, "memory") : NULL;
-  JsonNode *footprint = node && JSON_NODE_HOLDS_OBJECT(node)
-                            ? json_object_get_member(json_node_get_object(node), "footprint_bytes")
-                            : NULL;
+  JsonNode *footprint = result ? json_object_get_member(result, FOOTPRINT) : NULL;
   JsonObject *memory = json_object_new();
   json_object_set_member(memory, "footprint_bytes",
                          footprint ? json_node_copy(footprint) : json_node_new(JSON_NODE_NULL));
@@ -204,7 +203,7 @@ static void set_usage(JsonObject *line, const struct rusage *usage) {
 static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out) {
   JsonArray *flags = json_array_new();
   JsonNode *node = result ? json_object_get_member(result, "flags") : NULL;
-  JsonArray *own = node ? json_node_get_array(node) : NULL;
+  JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
   for (guint i = 0; own && i < json_array_get_length(own); i++)
     json_array_add_string_element(flags, json_array_get_string_element(own, i));
   if (out->strays)
@@ -218,8 +217,12 @@ static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out
   json_object_set_array_member(line, "flags", flags);
 }
 
-static void set_log(JsonObject *line, const BhOutcome *out) {
+static void set_log(JsonObject *line, JsonObject *result, const BhOutcome *out) {
   JsonArray *log = json_array_new();
+  JsonNode *node = result ? json_object_get_member(result, "log") : NULL;
+  JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+  for (guint i = 0; own && i < json_array_get_length(own); i++)
+    json_array_add_string_element(log, json_array_get_string_element(own, i));
   for (guint i = 0; i < out->log->len; i++)
     json_array_add_string_element(log, out->log->pdata[i]);
   if (out->log_dropped) {
@@ -251,7 +254,7 @@ static void set_unknown(JsonObject *line, JsonObject *result) {
   JsonNode *value;
   json_object_iter_init(&iter, result);
   while (json_object_iter_next(&iter, &name, &value))
-    if (!json_object_has_member(line, name))
+    if (!json_object_has_member(line, name) && strcmp(name, FOOTPRINT))
       json_object_set_member(line, name, json_node_copy(value));
 }
 
@@ -277,7 +280,7 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   set_usage(line, &out->usage);
   set_flags(line, result, out);
   set_from(line, result, "kernels", empty(JSON_NODE_ARRAY));
-  set_log(line, out);
+  set_log(line, result, out);
   set_text(line, "signal", verdict.signal);
   set_text(line, "stderr_tail", verdict.status == BH_CELL_OK ? NULL : out->stderr_tail);
   json_object_set_int_member(line, "wall_ns", out->wall_ns);

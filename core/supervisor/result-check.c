@@ -21,8 +21,8 @@ static const Rule rules[] = {
     {"steady", OBJECT, TRUE},          {"total", OBJECT, TRUE},         {"cold_ns", NUMBER, TRUE},
     {"phases_ns", NUMBERS_BY_NAME, TRUE}, {"worker_phases", OBJECT, TRUE}, {"throughput", NUMBERS_BY_NAME, TRUE},
     {"cost", OBJECT, TRUE},            {"metrics", OBJECT, TRUE},       {"facts", TEXTS_BY_NAME, TRUE},
-    {"workers", INT, TRUE},            {"placement", ARRAY, TRUE},      {"memory", NUMBERS_BY_NAME, TRUE},
-    {"flags", TEXTS, FALSE},           {"kernels", ARRAY, TRUE},        {"log", TEXTS, TRUE},
+    {"workers", INT, TRUE},            {"placement", ARRAY, TRUE},      {"footprint_bytes", INT, TRUE},
+    {"flags", TEXTS, TRUE},           {"kernels", ARRAY, TRUE},        {"log", TEXTS, TRUE},
 };
 
 static gboolean is_number(JsonNode *node) {

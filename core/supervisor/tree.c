@@ -74,9 +74,8 @@ static pid_t *list_processes(guint *ret_n) {
 
 /* Children of one thread, as the kernel lists them; FALSE: it does not. */
 static gboolean thread_children(pid_t pid, const char *thread, GArray *children) {
-  char path[96];
+  g_autofree char *path = g_strdup_printf("/proc/%d/task/%s/children", (int)pid, thread);
   g_autofree char *text = g_malloc(1 << 16);
-  snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
   if (read_proc(path, text, 1 << 16) < 0)
     return FALSE;
   for (char *at = text, *end; *at; at = end) {
