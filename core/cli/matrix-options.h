@@ -18,6 +18,7 @@ typedef struct {
 /* Adds --set, --param, --filter and --data to the command's own options. `options` must outlive `context`. */
 void bh_matrix_options_add(GOptionContext *context, BhMatrixOptions *options);
 void bh_matrix_options_clear(BhMatrixOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BhMatrixOptions, bh_matrix_options_clear)
 
 /* Reads, checks and expands the matrix at `path`. Notes for people are in the plan. */
 BhMatrix *bh_matrix_load(const char *path, const BhMatrixOptions *options, GError **error);

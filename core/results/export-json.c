@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the JSON export: a list with one object per cell, its rounds merged. A figure that does not exist is null, with
  * the reason beside it. */
+#include "base/json.h"
 #include "results/json-put.h"
 #include "results/merge.h"
 #include "results/report.h"
@@ -22,15 +23,8 @@ void bh_json_put_text(JsonObject *object, const char *key, const char *text) {
 }
 
 char *bh_json_put_out(JsonNode *root) {
-  g_autoptr(JsonGenerator) generator = json_generator_new();
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  gsize length;
-  char *text = json_generator_to_data(generator, &length);
+  char *text = bh_json_text(root, TRUE);
   json_node_unref(root);
-  text = g_realloc(text, length + 2);
-  text[length] = '\n';
-  text[length + 1] = '\0';
   return text;
 }
 
