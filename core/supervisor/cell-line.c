@@ -40,8 +40,7 @@ static char *out_of_memory_reason(const BhOutcome *out, const char *phase) {
 static Verdict death(const BhOutcome *out, gint64 deadline_ns) {
   g_autofree char *phase = where(out);
   const gboolean signalled = WIFSIGNALED(out->status);
-  Verdict verdict = {.status = BH_CELL_CRASHED,
-                     .signal = signalled ? signal_name(WTERMSIG(out->status)) : NULL};
+  Verdict verdict = {.status = BH_CELL_CRASHED, .signal = signalled ? signal_name(WTERMSIG(out->status)) : NULL};
   const gboolean by_kernel = !out->killed && signalled && WTERMSIG(out->status) == SIGKILL && out->oom_killer;
   if (out->killed == BH_KILLED_MEMORY || by_kernel) {
     verdict.status = BH_CELL_OUT_OF_MEMORY;
@@ -62,6 +61,8 @@ static Verdict death(const BhOutcome *out, gint64 deadline_ns) {
     verdict.reason =
         g_strdup_printf("ended with exit status %d and without a result, %s", WEXITSTATUS(out->status), phase);
   }
+  if (verdict.status != BH_CELL_CRASHED)
+    g_clear_pointer(&verdict.signal, g_free); /* it was ours, or the kernel's way of saying something else */
   return verdict;
 }
 
@@ -72,7 +73,8 @@ static Verdict judge(const BhCell *cell, const BhOutcome *out, JsonObject **ret_
     return death(out, cell->measure.deadline_ns);
   g_autofree char *wrong = bh_cell_line_check(out->result);
   if (wrong)
-    return (Verdict){.status = BH_CELL_FAILED, .reason = g_strdup_printf("the worker's result is malformed: %s", wrong)};
+    return (Verdict){.status = BH_CELL_FAILED,
+                     .reason = g_strdup_printf("the worker's result is malformed: %s", wrong)};
   Verdict verdict = {0};
   bh_cell_status_parse(json_object_get_string_member(out->result, "status"), &verdict.status);
   if (verdict.status != BH_CELL_OK)

@@ -168,8 +168,8 @@ static gboolean int_equals(JsonObject *object, const char *key, gint64 value) {
          json_node_get_int(node) == value;
 }
 
-/* The name of a plugin whose build is not the recorded one, or NULL. A plugin that the journal does not list is not ours to
- * judge: plan_digest did. */
+/* The name of a plugin whose build is not the recorded one, or NULL. A plugin that the journal does not list is not
+ * ours to judge: plan_digest did. */
 static const char *changed_plugin(const BhPlan *plan, JsonObject *run) {
   JsonNode *node = json_object_get_member(run, "plugins");
   g_autoptr(GPtrArray) used = used_plugins(plan);

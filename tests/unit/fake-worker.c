@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a stand-in for `benchhost internal-worker`: it takes the first parameter's value of its request as the name of what
- * to do, so that the supervisor can be tested with every way in which a process can end, without plugins. */
+ * Owns a stand-in for `benchhost internal-worker`: it takes the first parameter's value of its request as the name of
+ * what to do, so that the supervisor can be tested with every way in which a process can end, without plugins. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,7 +33,8 @@ static void phase(const char *name) {
 }
 
 #define FIGURES                                                                                                        \
-  "{\"median_ns\":100.5,\"ci_ns\":[100,101],\"ci_reason\":null,\"min_ns\":99,\"p95_ns\":102,\"mean_ns\":100,\"cv\":0.01,"   \
+  "{\"median_ns\":100.5,\"ci_ns\":[100,101],\"ci_reason\":null,\"min_ns\":99,\"p95_ns\":102,\"mean_ns\":100,\"cv\":0." \
+  "01,"                                                                                                                \
   "\"n\":6,\"samples_ns\":[99,100,100,101,101,102],\"inner\":1,\"stopped\":\"precision\"}"
 
 /* `facts`: an object's inside. */
@@ -77,7 +78,7 @@ static void daemonize(void) {
 }
 
 static void use_memory(size_t bytes) {
-  char *memory = malloc(bytes);
+  volatile char *memory = malloc(bytes); /* volatile: else the compiler leaves all of it out */
   for (size_t i = 0; memory && i < bytes; i += 4096)
     memory[i] = (char)(i >> 12 | 1);
   if (!memory)
@@ -234,7 +235,8 @@ static void writes(const char *act) {
   } else if (!strcmp(act, "nan"))
     say("{\"event\":\"result\",\"status\":\"ok\",\"steady\":NaN}\n");
   else if (!strcmp(act, "infinite"))
-    say("{\"event\":\"result\",\"status\":\"wrong\",\"reason\":\"x\",\"cold_ns\":1e308,\"metrics\":{\"a\":{\"median\":-1e309}}}\n");
+    say("{\"event\":\"result\",\"status\":\"wrong\",\"reason\":\"x\",\"cold_ns\":1e308,\"metrics\":{\"a\":{\"median\":-"
+        "1e309}}}\n");
   else if (!strcmp(act, "no-figures"))
     say("{\"event\":\"result\",\"status\":\"ok\",\"reason\":null,\"steady\":null,\"total\":null}\n");
   else if (!strcmp(act, "no-reason"))

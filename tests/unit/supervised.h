@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Hand-made plans of one workload, "fake", whose one parameter `act` tells tests/unit/fake-worker.c what to do, for the tests
- * of the supervisor's files. */
+ * Hand-made plans of one workload, "fake", whose one parameter `act` tells tests/unit/fake-worker.c what to do, for the
+ * tests of the supervisor's files. */
 #pragma once
 #include "supervisor/supervisor.h"
 #include "supervisor/tree.h"
