@@ -81,6 +81,12 @@ static void show(const RunOptions *o, const BhResults *results, const BhJournal 
             summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
 }
 
+static gboolean append_end(BhJournal *journal, BhResults *results, const BhRunSummary *summary, GError **error) {
+  g_autoptr(JsonObject) line =
+      bh_journal_end_line(summary->interrupted, summary->cells_run, summary->wall_s, summary->overhead_s);
+  return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
+}
+
 static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhJournal) journal = NULL;
@@ -92,7 +98,8 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
   const BhProgressMode mode = o->quiet ? BH_PROGRESS_QUIET : o->plain ? BH_PROGRESS_PLAIN : BH_PROGRESS_AUTO;
   g_autoptr(BhProgress) progress = bh_progress_new(mode, o->verbose);
   BhRunSummary summary = {0};
-  const gboolean whole = bh_supervisor_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error);
+  const gboolean whole = bh_supervisor_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
+                         append_end(journal, results, &summary, &error);
   g_clear_pointer(&progress, bh_progress_free);
   show(o, results, journal, &summary);
   if (!whole)
