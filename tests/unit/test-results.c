@@ -157,7 +157,7 @@ static void test_depth(void) {
     g_autoptr(BhResults) results = parse(text->str, &error);
     g_assert_cmpint(results != NULL, ==, depth + 1 <= BH_STRICT_DEPTH);
     if (!results)
-      g_assert_nonnull(strstr(error->message, "j:2: no line of a journal: column 81: nested deeper than 64 levels"));
+      g_assert_nonnull(strstr(error->message, "j:2: no line of a journal: column 80: nested deeper than 64 levels"));
     g_string_free(text, TRUE);
   }
 }
