@@ -13,6 +13,5 @@
 UNWRITTEN(bh_cmd_run)
 UNWRITTEN(bh_cmd_plan)
 UNWRITTEN(bh_cmd_schema)
-UNWRITTEN(bh_cmd_check)
 UNWRITTEN(bh_cmd_new)
 UNWRITTEN(bh_cmd_export)
