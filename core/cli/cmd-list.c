@@ -80,8 +80,13 @@ static void print_row(const Row *row, const int *widths) {
          widths[2], row->path ? row->path : "-", p ? p->summary : "");
   if (p && p->reason)
     printf("%-*s  cannot run here: %s\n", widths[0], "", p->reason);
-  if (row->refusal)
-    printf("%-*s  refused: %s\n", widths[0], "", row->refusal);
+  if (!row->refusal)
+    return;
+  /* The line above names the file already. */
+  const char *why = row->refusal;
+  if (row->path && g_str_has_prefix(why, row->path) && g_str_has_prefix(why + strlen(row->path), ": "))
+    why += strlen(row->path) + 2;
+  printf("%-*s  refused: %s\n", widths[0], "", why);
 }
 
 static void print_table(const GPtrArray *rows) {

@@ -138,7 +138,8 @@ static gboolean check_shape(const bh_problem *p, GError **error) {
 
 BhProblem *bh_problem_new(const bh_problem *theirs, GError **error) {
   if (!check_shape(theirs, error) || !check_regions(theirs, error) || !check_kernels(theirs, error) ||
-      !check_loops(theirs, error) || (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
+      !check_loops(theirs, error) ||
+      (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
     return NULL;
   BhProblem *ours = g_new0(BhProblem, 1);
   ours->problem = *theirs;
