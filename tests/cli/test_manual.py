@@ -33,9 +33,8 @@ def options(text):
 
 def test_commands():
     section = plain().split(".SH COMMANDS", 1)[1].split(".SH", 1)[0]
-    documented = re.findall(r"^\.BI? ([a-z]+)", section, re.M)
-    assert [c for c in documented if c != "run" and len(c) > 1] == [c for c in documented[1:]]
-    assert set(documented) == set(commands())
+    documented = re.findall(r"^\.TP\n\.BI? ([a-z]+)", section, re.M)
+    assert sorted(documented) == sorted(commands())
 
 
 def test_every_option_is_documented():
@@ -43,7 +42,7 @@ def test_every_option_is_documented():
     for command in commands():
         blocks = [b for b in re.split(r"^\.SS ", section, flags=re.M)[1:]
                   if command in re.split(r"[, ]+", b.splitlines()[0]) or b.startswith("All commands")]
-        documented = set(re.findall(r"--[a-z-]+", "".join(re.findall(r"^\.TP\n\.BR? (.*)$", "".join(blocks), re.M))))
+        documented = set(re.findall(r"--[a-z-]+", "\n".join(re.findall(r"^\.TP\n\.BR? (.*)$", "\n".join(blocks), re.M))))
         missing = options(help_of(command)) - documented
         assert not missing, f"{command}: {missing} not in benchhost(1)"
 
@@ -52,7 +51,7 @@ def test_no_option_is_made_up():
     section = plain().split(".SH OPTIONS", 1)[1].split(".SH", 1)[0]
     written = [c for c in commands() if help_of(c)]
     known = set.union({"--version"}, *(options(help_of(c)) for c in written))
-    documented = set(re.findall(r"--[a-z-]+", "".join(re.findall(r"^\.TP\n\.BR? (.*)$", section, re.M))))
+    documented = set(re.findall(r"--[a-z-]+", "\n".join(re.findall(r"^\.TP\n\.BR? (.*)$", section, re.M))))
     assert documented <= known
 
 
