@@ -121,12 +121,14 @@ static void add_end(GPtrArray *summary, const BhResults *results) {
   bh_fields_int(results->run, "cells", &planned);
   if (!results->end || bh_fields_true(results->end, "interrupted")) {
     bh_fields_int(results->run, "rounds", &rounds);
-    g_ptr_array_add(
-        summary,
-        g_strdup_printf("The run was not finished: it holds %u cell runs of about %" G_GINT64_FORMAT
-                        "; go on with `benchhost run MATRIX --resume JOURNAL`.",
-                        results->records->len,
-                        planned > 0 && rounds > 0 && planned < G_MAXINT / rounds ? planned * rounds : planned));
+    const gint64 runs = planned > 0 && rounds > 0 && planned < G_MAXINT / rounds ? planned * rounds : 0;
+    if (runs > results->records->len)
+      g_ptr_array_add(summary,
+                      g_strdup_printf("The run was not finished: it holds %u cell runs of about %" G_GINT64_FORMAT
+                                      "; go on with `benchhost run MATRIX --resume JOURNAL`.",
+                                      results->records->len, runs));
+    else if (!results->end)
+      g_ptr_array_add(summary, g_strdup("The journal has no `end` line: the run was killed, or is still going on."));
   }
   if (results->torn)
     g_ptr_array_add(summary, g_strdup("The journal's last line is torn (the run was killed) and was left out."));
