@@ -10,8 +10,5 @@
     fprintf(stderr, "benchhost: '%s' is not written yet\n", argv[0]);                                                  \
     return BH_EXIT_SOFTWARE;                                                                                           \
   }
-UNWRITTEN(bh_cmd_run)
-UNWRITTEN(bh_cmd_plan)
 UNWRITTEN(bh_cmd_schema)
 UNWRITTEN(bh_cmd_new)
-UNWRITTEN(bh_cmd_export)

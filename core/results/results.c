@@ -56,6 +56,7 @@ BhResults *bh_results_new(void) {
   BhResults *results = g_new0(BhResults, 1);
   results->records = g_ptr_array_new_with_free_func(record_free);
   results->cells = g_ptr_array_new_with_free_func(cell_free);
+  results->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   results->index = g_hash_table_new(g_str_hash, g_str_equal);
   return results;
 }
@@ -67,6 +68,7 @@ void bh_results_free(BhResults *results) {
   g_clear_pointer(&results->end, json_object_unref);
   g_hash_table_unref(results->index);
   g_ptr_array_unref(results->cells);
+  g_hash_table_unref(results->places);
   g_ptr_array_unref(results->records);
   g_free(results->path);
   g_free(results);
@@ -219,6 +221,31 @@ static void insert_round(GPtrArray *rounds, BhCellRecord *record) {
   g_ptr_array_insert(rounds, (gint)at, record);
 }
 
+/* Into `cells` behind all that come before it in the matrix. */
+static void insert_cell(BhResults *results, BhCellResult *cell) {
+  const guint known = GPOINTER_TO_UINT(g_hash_table_lookup(results->places, cell->id));
+  cell->place = known ? known - 1 : G_MAXUINT;
+  guint low = 0, high = results->cells->len;
+  while (low < high) {
+    const guint middle = low + (high - low) / 2;
+    const BhCellResult *other = results->cells->pdata[middle];
+    if (other->place <= cell->place)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  g_ptr_array_insert(results->cells, (gint)low, cell);
+}
+
+static void take_plan(BhResults *results, JsonObject *line) {
+  JsonArray *plan = bh_fields_array(line, "plan");
+  for (guint i = 0; plan && i < json_array_get_length(plan); i++) {
+    JsonNode *id = json_array_get_element(plan, i);
+    if (JSON_NODE_HOLDS_VALUE(id) && json_node_get_value_type(id) == G_TYPE_STRING)
+      g_hash_table_insert(results->places, g_strdup(json_node_get_string(id)), GUINT_TO_POINTER(i + 1));
+  }
+}
+
 static gboolean add_cell(BhResults *results, JsonObject *line, GError **error) {
   g_autoptr(BhCellRecord) record = record_new(line, error);
   if (!record)
@@ -244,7 +271,7 @@ static gboolean add_cell(BhResults *results, JsonObject *line, GError **error) {
     cell = g_new0(BhCellResult, 1);
     cell->id = g_strdup(record->id);
     cell->rounds = g_ptr_array_new();
-    g_ptr_array_add(results->cells, cell);
+    insert_cell(results, cell);
     g_hash_table_insert(results->index, cell->id, cell);
   }
   insert_round(cell->rounds, record);
@@ -270,6 +297,29 @@ static gboolean add_run(BhResults *results, JsonObject *line, GError **error) {
     return FALSE;
   }
   results->run = json_object_ref(line);
+  take_plan(results, line);
+  return TRUE;
+}
+
+/* Strikes one record: its cell is to be run again in that round. */
+static gboolean take_retry(BhResults *results, JsonObject *line, GError **error) {
+  gint64 round;
+  const char *id = bh_fields_string(line, "id");
+  BhCellRecord *record = NULL;
+  if (id && bh_fields_int(line, "round", &round) && round >= 0 && round < MOST_ROUNDS)
+    record = (BhCellRecord *)bh_results_find(results, id, (guint)round);
+  if (!record) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "a 'retry' line: expected 'id' and 'round' of a cell that is in the journal above it");
+    return FALSE;
+  }
+  BhCellResult *cell = g_hash_table_lookup(results->index, id);
+  g_ptr_array_remove(cell->rounds, record);
+  if (!cell->rounds->len) {
+    g_hash_table_remove(results->index, cell->id);
+    g_ptr_array_remove(results->cells, cell);
+  }
+  g_ptr_array_remove(results->records, record);
   return TRUE;
 }
 
@@ -283,6 +333,8 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_run(results, line, error);
   if (!strcmp(type, "cell"))
     return add_cell(results, line, error);
+  if (!strcmp(type, "retry"))
+    return take_retry(results, line, error);
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);

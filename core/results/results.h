@@ -39,17 +39,19 @@ typedef struct {
 typedef struct {
   char *id;
   GPtrArray *rounds; /* of BhCellRecord, not owned */
+  guint place;       /* in the matrix; G_MAXUINT: the run line has no plan, or not this cell */
 } BhCellResult;
 
 typedef struct {
   JsonObject *run;    /* the first line; NULL until it was read */
   JsonObject *end;    /* the last line; NULL: the run was cut short */
   GPtrArray *records; /* of BhCellRecord, owned, in file order */
-  GPtrArray *cells;   /* of BhCellResult, in order of first appearance */
+  GPtrArray *cells;   /* of BhCellResult, in the matrix's order; else of first appearance */
   goffset good_bytes; /* length of the file's whole lines: what --resume truncates to */
   gboolean torn;      /* the last line was incomplete */
   char *path;         /* the journal, for people; NULL: not known. Owned */
   GHashTable *index;  /* of (id, BhCellResult); its own */
+  GHashTable *places; /* of (id, place + 1): the run line's plan; its own */
 } BhResults;
 
 BhResults *bh_results_new(void);

@@ -167,14 +167,14 @@ static gboolean scan_value(Scan *scan, gboolean *ret_open) {
     return scan_string(scan);
   if (c != '{' && c != '[')
     return c == '-' || g_ascii_isdigit(c) ? scan_number(scan) : scan_word(scan);
+  if (scan->depth == BH_STRICT_DEPTH)
+    return stop(scan, BH_STRICT_LIMIT, "nested deeper than 64 levels");
   scan->at++;
   skip_blanks(scan);
   if (next_is(scan, c == '{' ? '}' : ']')) {
     scan->at++;
     return TRUE;
   }
-  if (scan->depth == BH_STRICT_DEPTH)
-    return stop(scan, BH_STRICT_LIMIT, "nested deeper than 64 levels");
   scan->in_object[scan->depth++] = c == '{';
   *ret_open = TRUE;
   return c == '[' || scan_key(scan);

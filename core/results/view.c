@@ -118,7 +118,7 @@ static void add_end(GPtrArray *summary, const BhResults *results) {
     g_ptr_array_add(
         summary,
         g_strdup_printf("The run was not finished: it holds %u cell runs of about %" G_GINT64_FORMAT
-                        "; go on with `benchhost run MATRIX --output JOURNAL --resume`.",
+                        "; go on with `benchhost run MATRIX --resume JOURNAL`.",
                         results->records->len,
                         planned > 0 && rounds > 0 && planned < G_MAXINT / rounds ? planned * rounds : planned));
   }

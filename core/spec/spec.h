@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * A matrix as written: parsed, checked against the matrix's own grammar, every node with its place in the file. Knows no
- * plugin; the plan does that. */
+ * A matrix as written: parsed, checked against the matrix's own grammar, every node with its place in the file. Knows
+ * no plugin; the plan does that. */
 #pragma once
 #include "base/error.h"
 #include <glib.h>
 
 typedef struct {
-  const char *file; /* interned (g_intern_string) */
+  const char *file;   /* interned (g_intern_string) */
   guint line, column; /* from 1 */
 } BhPosition;
 
@@ -26,15 +26,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhNode, bh_node_free)
 
 /* How to measure. Suite-wide, or overridden for some cells. */
 typedef struct {
-  double precision;      /* relative half width of the median's 95 % interval at which sampling stops; 0: never by precision */
-  guint rounds;          /* fresh processes per cell */
+  double
+      precision; /* relative half width of the median's 95 % interval at which sampling stops; 0: never by precision */
+  guint rounds;  /* fresh processes per cell */
   guint min_samples, max_samples; /* per round */
-  gint64 min_sample_ns;  /* inner repetitions until one sample lasts this long */
-  gint64 warmup_ns;      /* the most that warm-up may take */
-  gint64 max_time_ns;    /* sampling time of one cell in one round */
-  gint64 budget_ns;      /* of the whole run; 0: none */
-  gint64 deadline_ns;    /* a cell's process is killed after this; 0: none */
-  gint64 memory_bytes;   /* limit for a cell's processes together; 0: what the machine has */
+  gint64 min_sample_ns;           /* inner repetitions until one sample lasts this long */
+  gint64 warmup_ns;               /* the most that warm-up may take */
+  gint64 max_time_ns;             /* sampling time of one cell in one round */
+  gint64 budget_ns;               /* of the whole run; 0: none */
+  gint64 deadline_ns;             /* a cell's process is killed after this; 0: none */
+  gint64 memory_bytes;            /* limit for a cell's processes together; 0: what the machine has */
 } BhMeasure;
 
 typedef struct BhSpec BhSpec; /* see spec-private parts in spec.c; plan.c reads it through spec-internal.h */

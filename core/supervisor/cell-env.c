@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * Owns the environment of a cell's process. Variables that choose threads (OMP_*, and those of the BLAS libraries) are
- * removed: the matrix's `env` is how to set them, and then they are part of the cell. Variables that change how programs
- * load or allocate are kept, since a machine may need them, but they are named in the journal. */
+ * removed: the matrix's `env` is how to set them, and then they are part of the cell. Variables that change how
+ * programs load or allocate are kept, since a machine may need them, but they are named in the journal. */
 #include "supervisor/cell-env.h"
 
 #include <string.h>
 
 extern char **environ;
 
-static const char *const removed_prefixes[] = {"OMP_",  "GOMP_",     "KMP_",           "LIBOMP_",
-                                               "MKL_",  "OPENBLAS_", "GOTO_NUM_THREADS", "BLIS_",
-                                               "BENCHHOST_RUN", NULL};
-static const char *const suspicious_prefixes[] = {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_BIND_NOW", "LD_AUDIT",
-                                                  "GLIBC_TUNABLES", "MALLOC_", "CUDA_", "HWLOC_", NULL};
-static const char *const one_thread[][2] = {{"OMP_NUM_THREADS", "1"},  {"OPENBLAS_NUM_THREADS", "1"},
-                                            {"MKL_NUM_THREADS", "1"},  {"BLIS_NUM_THREADS", "1"},
+static const char *const removed_prefixes[] = {
+    "OMP_", "GOMP_", "KMP_", "LIBOMP_", "MKL_", "OPENBLAS_", "GOTO_NUM_THREADS", "BLIS_", "BENCHHOST_RUN", NULL};
+static const char *const suspicious_prefixes[] = {
+    "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_BIND_NOW", "LD_AUDIT", "GLIBC_TUNABLES", "MALLOC_", "CUDA_", "HWLOC_", NULL};
+static const char *const one_thread[][2] = {{"OMP_NUM_THREADS", "1"},
+                                            {"OPENBLAS_NUM_THREADS", "1"},
+                                            {"MKL_NUM_THREADS", "1"},
+                                            {"BLIS_NUM_THREADS", "1"},
                                             {"OMP_DYNAMIC", "FALSE"}};
 
 static gboolean has_prefix(const char *text, const char *const *prefixes) {

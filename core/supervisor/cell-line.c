@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define FOOTPRINT "footprint_bytes" /* in a worker's result; in the line it is part of `memory` */
+
 typedef struct {
   BhCellStatus status;
   char *reason; /* owned */
@@ -38,8 +40,7 @@ static char *out_of_memory_reason(const BhOutcome *out, const char *phase) {
 static Verdict death(const BhOutcome *out, gint64 deadline_ns) {
   g_autofree char *phase = where(out);
   const gboolean signalled = WIFSIGNALED(out->status);
-  Verdict verdict = {.status = BH_CELL_CRASHED,
-                     .signal = signalled ? signal_name(WTERMSIG(out->status)) : NULL};
+  Verdict verdict = {.status = BH_CELL_CRASHED, .signal = signalled ? signal_name(WTERMSIG(out->status)) : NULL};
   const gboolean by_kernel = !out->killed && signalled && WTERMSIG(out->status) == SIGKILL && out->oom_killer;
   if (out->killed == BH_KILLED_MEMORY || by_kernel) {
     verdict.status = BH_CELL_OUT_OF_MEMORY;
@@ -60,6 +61,8 @@ static Verdict death(const BhOutcome *out, gint64 deadline_ns) {
     verdict.reason =
         g_strdup_printf("ended with exit status %d and without a result, %s", WEXITSTATUS(out->status), phase);
   }
+  if (verdict.status != BH_CELL_CRASHED)
+    g_clear_pointer(&verdict.signal, g_free); /* it was ours, or the kernel's way of saying something else */
   return verdict;
 }
 
@@ -70,7 +73,8 @@ static Verdict judge(const BhCell *cell, const BhOutcome *out, JsonObject **ret_
     return death(out, cell->measure.deadline_ns);
   g_autofree char *wrong = bh_cell_line_check(out->result);
   if (wrong)
-    return (Verdict){.status = BH_CELL_FAILED, .reason = g_strdup_printf("the worker's result is malformed: %s", wrong)};
+    return (Verdict){.status = BH_CELL_FAILED,
+                     .reason = g_strdup_printf("the worker's result is malformed: %s", wrong)};
   Verdict verdict = {0};
   bh_cell_status_parse(json_object_get_string_member(out->result, "status"), &verdict.status);
   if (verdict.status != BH_CELL_OK)
@@ -173,10 +177,7 @@ static JsonNode *empty(JsonNodeType type) {
 }
 
 static void set_memory(JsonObject *line, JsonObject *result, const BhOutcome *out) {
-  JsonNode *node = result ? json_object_get_member(result, "memory") : NULL;
-  JsonNode *footprint = node && JSON_NODE_HOLDS_OBJECT(node)
-                            ? json_object_get_member(json_node_get_object(node), "footprint_bytes")
-                            : NULL;
+  JsonNode *footprint = result ? json_object_get_member(result, FOOTPRINT) : NULL;
   JsonObject *memory = json_object_new();
   json_object_set_member(memory, "footprint_bytes",
                          footprint ? json_node_copy(footprint) : json_node_new(JSON_NODE_NULL));
@@ -204,7 +205,7 @@ static void set_usage(JsonObject *line, const struct rusage *usage) {
 static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out) {
   JsonArray *flags = json_array_new();
   JsonNode *node = result ? json_object_get_member(result, "flags") : NULL;
-  JsonArray *own = node ? json_node_get_array(node) : NULL;
+  JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
   for (guint i = 0; own && i < json_array_get_length(own); i++)
     json_array_add_string_element(flags, json_array_get_string_element(own, i));
   if (out->strays)
@@ -218,8 +219,12 @@ static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out
   json_object_set_array_member(line, "flags", flags);
 }
 
-static void set_log(JsonObject *line, const BhOutcome *out) {
+static void set_log(JsonObject *line, JsonObject *result, const BhOutcome *out) {
   JsonArray *log = json_array_new();
+  JsonNode *node = result ? json_object_get_member(result, "log") : NULL;
+  JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+  for (guint i = 0; own && i < json_array_get_length(own); i++)
+    json_array_add_string_element(log, json_array_get_string_element(own, i));
   for (guint i = 0; i < out->log->len; i++)
     json_array_add_string_element(log, out->log->pdata[i]);
   if (out->log_dropped) {
@@ -251,7 +256,7 @@ static void set_unknown(JsonObject *line, JsonObject *result) {
   JsonNode *value;
   json_object_iter_init(&iter, result);
   while (json_object_iter_next(&iter, &name, &value))
-    if (!json_object_has_member(line, name))
+    if (!json_object_has_member(line, name) && strcmp(name, FOOTPRINT))
       json_object_set_member(line, name, json_node_copy(value));
 }
 
@@ -277,7 +282,7 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   set_usage(line, &out->usage);
   set_flags(line, result, out);
   set_from(line, result, "kernels", empty(JSON_NODE_ARRAY));
-  set_log(line, out);
+  set_log(line, result, out);
   set_text(line, "signal", verdict.signal);
   set_text(line, "stderr_tail", verdict.status == BH_CELL_OK ? NULL : out->stderr_tail);
   json_object_set_int_member(line, "wall_ns", out->wall_ns);

@@ -11,5 +11,6 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
 char *bh_cell_line_check(JsonObject *result);
 /* Whether the outcome of an interrupted cell is worth keeping: a whole result that the interruption did not cause. */
 gboolean bh_cell_line_keeps(const BhOutcome *outcome);
-/* Time between the end of loading and the end of `close`, as the process's phases tell; all of its life without a result. */
+/* Time between the end of loading and the end of `close`, as the process's phases tell; all of its life without a
+ * result. */
 gint64 bh_cell_line_inside_ns(const BhOutcome *outcome);

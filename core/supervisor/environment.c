@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns the machine's record: what can be known without root and matters when figures are compared. Every field is ok, bad
- * (it can disturb or distort; the note says how) or unavailable. Neither host name nor boot id nor any value of an environment
- * variable is kept: journals are shared. */
+ * Owns the machine's record: what can be known without root and matters when figures are compared. Every field is ok,
+ * bad (it can disturb or distort; the note says how) or unavailable. Neither host name nor boot id nor any value of an
+ * environment variable is kept: journals are shared. */
 #include "supervisor/environment.h"
 
 #include "supervisor/cell-env.h"
@@ -91,7 +91,8 @@ static void add_governor(JsonObject *record) {
   g_autofree char *found = NULL;
   const BhPlacement *placement = bh_placement_shared();
   for (guint i = 0; i < placement->compact->len; i++) {
-    g_autofree char *path = g_strdup_printf(CPU "cpu%d/cpufreq/scaling_governor", g_array_index(placement->compact, int, i));
+    g_autofree char *path =
+        g_strdup_printf(CPU "cpu%d/cpufreq/scaling_governor", g_array_index(placement->compact, int, i));
     char *governor = slurp(path);
     if (governor && (!found || strcmp(governor, "performance"))) {
       g_free(found);
@@ -109,7 +110,8 @@ static void add_turbo(JsonObject *record) {
   g_autofree char *boost = slurp(CPU "cpufreq/boost");
   const char *state = no_turbo ? (*no_turbo == '0' ? "on" : "off") : boost ? (*boost == '1' ? "on" : "off") : NULL;
   add_text(record, "turbo", state,
-           state && !strcmp(state, "on") ? "the clock rate depends on temperature and on how many cores are busy" : NULL);
+           state && !strcmp(state, "on") ? "the clock rate depends on temperature and on how many cores are busy"
+                                         : NULL);
 }
 
 static void add_smt(JsonObject *record) {
@@ -176,7 +178,8 @@ static void add_kernel(JsonObject *record) {
   add_text(record, "os", os, NULL);
   g_autofree char *aslr = slurp("/proc/sys/kernel/randomize_va_space");
   add_text(record, "aslr", aslr ? *aslr == '0' ? "off" : "on" : NULL,
-           aslr && *aslr == '0' ? "every process has the same layout: rounds cannot show how much layout matters" : NULL);
+           aslr && *aslr == '0' ? "every process has the same layout: rounds cannot show how much layout matters"
+                                : NULL);
   g_autofree char *clock = slurp("/sys/devices/system/clocksource/clocksource0/current_clocksource");
   const gboolean slow = clock && (!strcmp(clock, "hpet") || !strcmp(clock, "acpi_pm") || !strcmp(clock, "jiffies"));
   add_text(record, "clock_source", clock, slow ? "reading the clock costs about a microsecond" : NULL);

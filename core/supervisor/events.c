@@ -27,9 +27,10 @@ static void refuse(BhEvents *events, const char *what, const char *line, gsize l
     return;
   g_autofree char *head = g_strndup(line, MIN(length, 60));
   g_autofree char *shown = g_strescape(head, NULL);
-  events->outcome->bad_event = g_strdup_printf("descriptor 4, the worker's own, carried %s: \"%s\"%s (a plugin writes to "
-                                               "a descriptor that is not its own?)",
-                                               what, shown, length > 60 ? "..." : "");
+  events->outcome->bad_event =
+      g_strdup_printf("descriptor 4, the worker's own, carried %s: \"%s\"%s (a plugin writes to "
+                      "a descriptor that is not its own?)",
+                      what, shown, length > 60 ? "..." : "");
 }
 
 static const char *text_member(JsonObject *object, const char *key) {

@@ -7,7 +7,7 @@
 typedef struct {
   const BhProcessTask *task;
   BhOutcome *outcome;
-  GString *partial;  /* bytes since the last newline */
+  GString *partial; /* bytes since the last newline */
   guint64 total_bytes;
   gsize log_bytes;
 } BhEvents;

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DISMISSED (-1)
@@ -24,8 +25,16 @@ static void close_all_above(int last) {
     close(fd);
 }
 
+/* A dying process's descriptors close before its children are told. Until then its newest child may still be on its way
+ * into the worker's program, unmarked, and could start others there. */
+static void wait_for_death(pid_t supervisor) {
+  const struct timespec ms = {0, 1000000};
+  for (guint i = 0; getppid() == supervisor && i < 10000; i++)
+    nanosleep(&ms, NULL);
+}
+
 /* Never returns. */
-static void guard(int pipe_fd, const BhScratch *scratch) {
+static void guard(int pipe_fd, const BhScratch *scratch, pid_t supervisor) {
   setsid();
   prctl(PR_SET_NAME, "bh-guardian");
   signal(SIGINT, SIG_IGN);
@@ -52,6 +61,7 @@ static void guard(int pipe_fd, const BhScratch *scratch) {
       _exit(0);
     worker = told;
   }
+  wait_for_death(supervisor);
   bh_tree_end_marked(scratch->mark, &worker, worker > 0);
   bh_scratch_remove(scratch->root);
   _exit(0);
@@ -63,6 +73,7 @@ BhGuardian *bh_guardian_start(const BhScratch *scratch, GError **error) {
     g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot make a pipe: %s", g_strerror(errno));
     return NULL;
   }
+  const pid_t supervisor = getpid();
   const pid_t pid = fork();
   if (pid < 0) {
     g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot start a process: %s", g_strerror(errno));
@@ -72,7 +83,7 @@ BhGuardian *bh_guardian_start(const BhScratch *scratch, GError **error) {
   }
   if (pid == 0) {
     close(fds[1]);
-    guard(fds[0], scratch);
+    guard(fds[0], scratch, supervisor);
   }
   close(fds[0]);
   BhGuardian *guardian = g_new0(BhGuardian, 1);

@@ -119,6 +119,11 @@ JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv) {
   json_object_set_int_member(line, "rounds", bh_plan_rounds(plan));
   g_autofree char *digest = plan_digest(plan);
   json_object_set_string_member(line, "plan_digest", digest);
+  /* Rounds visit cells in random order; readers show them in the matrix's. */
+  JsonArray *ids = json_array_sized_new(plan->cells->len);
+  for (guint i = 0; i < plan->cells->len; i++)
+    json_array_add_string_element(ids, ((const BhCell *)plan->cells->pdata[i])->id);
+  json_object_set_array_member(line, "plan", ids);
   json_object_set_int_member(line, "memory_watch_ms", BH_TREE_WATCH_MS);
   json_object_set_member(line, "environment", bh_environment_capture());
   json_object_set_array_member(line, "plugins", plugins_array(plan));
@@ -168,8 +173,8 @@ static gboolean int_equals(JsonObject *object, const char *key, gint64 value) {
          json_node_get_int(node) == value;
 }
 
-/* The name of a plugin whose build is not the recorded one, or NULL. A plugin that the journal does not list is not ours to
- * judge: plan_digest did. */
+/* The name of a plugin whose build is not the recorded one, or NULL. A plugin that the journal does not list is not
+ * ours to judge: plan_digest did. */
 static const char *changed_plugin(const BhPlan *plan, JsonObject *run) {
   JsonNode *node = json_object_get_member(run, "plugins");
   g_autoptr(GPtrArray) used = used_plugins(plan);

@@ -14,9 +14,9 @@
 struct BhJournal {
   char *path;
   int fd;
-  off_t good_bytes;   /* everything before is whole lines, on the disk */
-  gboolean created;   /* by us: an empty one is taken away again */
-  gboolean broken;    /* a line could not be written: nothing more may follow it */
+  off_t good_bytes; /* everything before is whole lines, on the disk */
+  gboolean created; /* by us: an empty one is taken away again */
+  gboolean broken;  /* a line could not be written: nothing more may follow it */
 };
 
 static BhJournal *fail(BhJournal *journal, GError **error, const char *doing, int code) {
@@ -153,8 +153,9 @@ gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error)
   else
     g_set_error(error, BH_ERROR, BH_ERROR_IO,
                 "%s: cannot append to the journal: %s; results so far are kept in %s%s; %s and go on with --resume %s",
-                journal->path, g_strerror(code), journal->path, cut ? "" : " (its last line is torn, which does no harm)",
-                full ? "free space" : "mend the disk", journal->path);
+                journal->path, g_strerror(code), journal->path,
+                cut ? "" : " (its last line is torn, which does no harm)", full ? "free space" : "mend the disk",
+                journal->path);
   return FALSE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The append-only journal, results.jsonl: complete after every line, whatever is killed when. A line goes out in one write()
- * and is synced; if it does not fit on the disk the file is cut back to its last whole line and the error says so. */
+ * The append-only journal, results.jsonl: complete after every line, whatever is killed when. A line goes out in one
+ * write() and is synced; if it does not fit on the disk the file is cut back to its last whole line and the error says
+ * so. */
 #pragma once
 #include "plan/plan.h"
 #include "results/results.h"
@@ -9,7 +10,8 @@
 #define BH_JOURNAL_SCHEMA 1
 
 typedef struct BhJournal BhJournal;
-/* Refuses to overwrite an existing file. Creates missing folders. Holds an advisory lock: a second writer is refused. */
+/* Refuses to overwrite an existing file. Creates missing folders. Holds an advisory lock: a second writer is refused.
+ */
 BhJournal *bh_journal_create(const char *path, GError **error);
 /* Opens for resuming: cuts a torn last line off. */
 BhJournal *bh_journal_resume(const char *path, goffset good_bytes, GError **error);
@@ -22,8 +24,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhJournal, bh_journal_close)
 JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv);
 /* Written when a run is taken up again. */
 JsonObject *bh_journal_resume_line(const char *const *argv);
-/* Does the journal read back as `results` belong to this plan? Matrix text, seed, the planned cells, the plugins' builds and
- * the processor must be the same; the error says which is not. */
+/* Does the journal read back as `results` belong to this plan? Matrix text, seed, the planned cells, the plugins'
+ * builds and the processor must be the same; the error says which is not. */
 gboolean bh_journal_check_resume(const BhPlan *plan, const BhResults *results, const char *path, GError **error);
 /* "2026-01-31T12:00:00.123Z"; caller frees. */
 char *bh_journal_now_text(void);

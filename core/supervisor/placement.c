@@ -51,8 +51,8 @@ static int core_thread(hwloc_obj_t core, guint sibling, const GArray *mask) {
   return -1;
 }
 
-/* All first hardware threads of the cores below `object` that the mask allows (then called again for second ones), dealt
- * in turn from each child, so that any prefix is spread over packages, then caches, then cores. */
+/* All first hardware threads of the cores below `object` that the mask allows (then called again for second ones),
+ * dealt in turn from each child, so that any prefix is spread over packages, then caches, then cores. */
 static GArray *deal(hwloc_obj_t object, guint sibling, const GArray *mask) {
   GArray *order = g_array_new(FALSE, FALSE, sizeof(int));
   if (object->type == HWLOC_OBJ_CORE || object->type == HWLOC_OBJ_PU) {

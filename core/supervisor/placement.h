@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Where workers go: computed once by the supervisor with hwloc (loading a topology costs milliseconds), handed to cells. */
+ * Where workers go: computed once by the supervisor with hwloc (loading a topology costs milliseconds), handed to
+ * cells. */
 #pragma once
 #include <glib.h>
 
 typedef struct {
-  guint cores;          /* min(affinity mask, cgroup cpu quota rounded up) */
-  guint mask_cores;     /* CPUs in the affinity mask */
-  double quota_cores;   /* cgroup quota / period; 0: none */
-  GArray *compact;      /* of int: OS CPU numbers, neighbouring cores first, SMT siblings last */
-  GArray *spread;       /* of int: as far apart as possible */
+  guint cores;        /* min(affinity mask, cgroup cpu quota rounded up) */
+  guint mask_cores;   /* CPUs in the affinity mask */
+  double quota_cores; /* cgroup quota / period; 0: none */
+  GArray *compact;    /* of int: OS CPU numbers, neighbouring cores first, SMT siblings last */
+  GArray *spread;     /* of int: as far apart as possible */
   guint64 memory_total_bytes, memory_available_bytes; /* MemAvailable, capped by the cgroup's limit */
 } BhPlacement;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of a cell's process. One thread, one ppoll loop over: its events, its end (a pidfd), the user's signals,
- * and a timer for deadline and memory. */
+ * Owns the life of a cell's process. One thread, one ppoll loop over: its events, its end (a pidfd), the user's
+ * signals, and a timer for deadline and memory. */
 #include "supervisor/process.h"
 
 #include "base/clock.h"
@@ -25,9 +25,9 @@
 #include <unistd.h>
 
 #define MS_NS INT64_C(1000000)
-#define GRACE_NS (3000 * MS_NS)    /* for an interrupted cell to send what it has */
-#define LINGER_NS (5000 * MS_NS)   /* for a process to end after its result */
-#define MOST_LOG_BYTES (16 << 20)  /* then the log file starts again: a chatty plugin must not fill the disk */
+#define GRACE_NS (3000 * MS_NS)   /* for an interrupted cell to send what it has */
+#define LINGER_NS (5000 * MS_NS)  /* for a process to end after its result */
+#define MOST_LOG_BYTES (16 << 20) /* then the log file starts again: a chatty plugin must not fill the disk */
 #define TAIL_BYTES 4096
 #define NEVER G_MAXINT64
 
@@ -39,7 +39,7 @@ typedef struct {
   int pidfd, event_fd, exec_fd, log_fd;
   gint64 start_ns;
   gint64 deadline_ns, grace_ns, linger_ns, watch_ns; /* points in time; NEVER: not set */
-  guint64 exact_at_bytes; /* the estimate at the last exact look at memory */
+  guint64 exact_at_bytes;                            /* the estimate at the last exact look at memory */
   gboolean ended;
 } Cell;
 
@@ -138,9 +138,9 @@ static void note_peak(BhOutcome *out, guint64 bytes) {
   out->peak_bytes = MAX(out->peak_bytes, bytes);
 }
 
-/* Pages that a forked process shares with its parent count twice in the cheap figure. So among several processes the exact
- * one is taken whenever the cheap one has grown by a tenth, or goes over the limit: seldom, since it costs the measured
- * processes a lock. */
+/* Pages that a forked process shares with its parent count twice in the cheap figure. So among several processes the
+ * exact one is taken whenever the cheap one has grown by a tenth, or goes over the limit: seldom, since it costs the
+ * measured processes a lock. */
 static void watch_memory(Cell *cell) {
   guint n = 0;
   const guint64 limit = cell->task->limit_bytes;
@@ -262,7 +262,8 @@ static void collect(Cell *cell) {
   int code = 0;
   if (read(cell->exec_fd, &code, sizeof code) == sizeof code)
     out->exec_errno = code;
-  /* The largest process, where it was too short-lived to be looked at. It counts pages of files too, so it comes second. */
+  /* The largest process, where it was too short-lived to be looked at. It counts pages of files too, so it comes
+   * second. */
   if (!out->peak_bytes)
     out->peak_bytes = (guint64)out->usage.ru_maxrss * 1024;
   out->stderr_tail = log_tail(cell->log_fd);

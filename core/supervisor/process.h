@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One cell's process from spawn to reaped: its request, its events, its deadline, its memory, its end, and the end of all
- * that it started. Says what was seen; what that means for the cell is cell-line.c's. */
+ * One cell's process from spawn to reaped: its request, its events, its deadline, its memory, its end, and the end of
+ * all that it started. Says what was seen; what that means for the cell is cell-line.c's. */
 #pragma once
 #include "supervisor/guardian.h"
 #include <json-glib/json-glib.h>
@@ -16,28 +16,28 @@ typedef enum {
 } BhKilled;
 
 typedef struct {
-  const char *program;        /* NULL: this one */
+  const char *program; /* NULL: this one */
   char *const *envp;
   const char *request_text;
-  const char *log_path;       /* stdout and stderr of the process */
-  gint64 deadline_ns;         /* 0: none */
-  guint64 limit_bytes;        /* 0: none */
-  const GArray *spare;        /* of pid_t: children of ours that are none of the cell's */
-  int signal_fd;              /* a signalfd for the signals that interrupt; -1: none */
-  BhGuardian *guardian;       /* told the process's number; may be NULL */
+  const char *log_path; /* stdout and stderr of the process */
+  gint64 deadline_ns;   /* 0: none */
+  guint64 limit_bytes;  /* 0: none */
+  const GArray *spare;  /* of pid_t: children of ours that are none of the cell's */
+  int signal_fd;        /* a signalfd for the signals that interrupt; -1: none */
+  BhGuardian *guardian; /* told the process's number; may be NULL */
   void *user;
   void (*phase)(void *user, const char *name); /* may be NULL */
   void (*log)(void *user, const char *text);   /* may be NULL */
 } BhProcessTask;
 
 typedef struct {
-  JsonObject *result;  /* the `result` event; NULL: none came */
-  char *bad_event;     /* why the events were refused; NULL: they were good */
-  GPtrArray *log;      /* of char *: lines that plugins logged */
-  guint log_dropped;   /* more of them, not kept */
-  char *phase;         /* the last one heard of; NULL: none */
-  char *stderr_tail;   /* valid UTF-8; NULL: it wrote nothing */
-  char *started;       /* ISO 8601 */
+  JsonObject *result; /* the `result` event; NULL: none came */
+  char *bad_event;    /* why the events were refused; NULL: they were good */
+  GPtrArray *log;     /* of char *: lines that plugins logged */
+  guint log_dropped;  /* more of them, not kept */
+  char *phase;        /* the last one heard of; NULL: none */
+  char *stderr_tail;  /* valid UTF-8; NULL: it wrote nothing */
+  char *started;      /* ISO 8601 */
   BhKilled killed;
   int exec_errno;      /* the program could not be started; 0: it was */
   int status;          /* as from wait() */
@@ -50,7 +50,8 @@ typedef struct {
   guint interrupts;    /* 1: asked to end; 2 and more: killed */
 } BhOutcome;
 
-/* FALSE with `error` only when no process could be made at all. `ret` is zeroed first; bh_outcome_clear frees its parts. */
+/* FALSE with `error` only when no process could be made at all. `ret` is zeroed first; bh_outcome_clear frees its
+ * parts. */
 gboolean bh_process_run(const BhProcessTask *task, BhOutcome *ret, GError **error);
 void bh_outcome_clear(BhOutcome *outcome);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BhOutcome, bh_outcome_clear)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the rules that a worker's result must keep before it may enter the journal. A plugin runs in the worker and may have
- * damaged anything there; what readers downstream rely on is checked here, once. */
+ * Owns the rules that a worker's result must keep before it may enter the journal. A plugin runs in the worker and may
+ * have damaged anything there; what readers downstream rely on is checked here, once. */
 #include "supervisor/cell-line.h"
 
 #include "results/results.h"
@@ -17,12 +17,24 @@ typedef struct {
 } Rule;
 
 static const Rule rules[] = {
-    {"status", TEXT, FALSE},           {"reason", TEXT, TRUE},          {"variant", TEXT, FALSE},
-    {"steady", OBJECT, TRUE},          {"total", OBJECT, TRUE},         {"cold_ns", NUMBER, TRUE},
-    {"phases_ns", NUMBERS_BY_NAME, TRUE}, {"worker_phases", OBJECT, TRUE}, {"throughput", NUMBERS_BY_NAME, TRUE},
-    {"cost", OBJECT, TRUE},            {"metrics", OBJECT, TRUE},       {"facts", TEXTS_BY_NAME, TRUE},
-    {"workers", INT, TRUE},            {"placement", ARRAY, TRUE},      {"memory", NUMBERS_BY_NAME, TRUE},
-    {"flags", TEXTS, FALSE},           {"kernels", ARRAY, TRUE},        {"log", TEXTS, TRUE},
+    {"status", TEXT, FALSE},
+    {"reason", TEXT, TRUE},
+    {"variant", TEXT, FALSE},
+    {"steady", OBJECT, TRUE},
+    {"total", OBJECT, TRUE},
+    {"cold_ns", NUMBER, TRUE},
+    {"phases_ns", NUMBERS_BY_NAME, TRUE},
+    {"worker_phases", OBJECT, TRUE},
+    {"throughput", NUMBERS_BY_NAME, TRUE},
+    {"cost", OBJECT, TRUE},
+    {"metrics", OBJECT, TRUE},
+    {"facts", TEXTS_BY_NAME, TRUE},
+    {"workers", INT, TRUE},
+    {"placement", ARRAY, TRUE},
+    {"footprint_bytes", INT, TRUE},
+    {"flags", TEXTS, TRUE},
+    {"kernels", ARRAY, TRUE},
+    {"log", TEXTS, TRUE},
 };
 
 static gboolean is_number(JsonNode *node) {

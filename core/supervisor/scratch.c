@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns the scratch folder: making, locking, sweeping, removing. Removal trusts nothing that a plugin may have put there:
- * links are not followed, mounts are not entered, folders without permission are opened up, depth costs no stack. */
+ * Owns the scratch folder: making, locking, sweeping, removing. Removal trusts nothing that a plugin may have put
+ * there: links are not followed, mounts are not entered, folders without permission are opened up, depth costs no
+ * stack. */
 #include "supervisor/scratch.h"
 
 #include "supervisor/tree.h"
@@ -18,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEEPEST 64      /* levels of recursion, one descriptor each; what lies deeper is moved up first */
-#define YOUNG_S 60      /* a folder without a lock file may just be in the making */
+#define DEEPEST 64 /* levels of recursion, one descriptor each; what lies deeper is moved up first */
+#define YOUNG_S 60 /* a folder without a lock file may just be in the making */
 
 /* A folder that is neither a link nor on another mount; -1: it is not. */
 static int open_folder(int at, const char *name) {
@@ -166,8 +167,8 @@ static gboolean lock_root(BhScratch *scratch) {
   g_autofree char *path = g_build_filename(scratch->root, "lock", NULL);
   scratch->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   struct stat mine, there;
-  if (scratch->lock_fd >= 0 && flock(scratch->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
-      fstat(scratch->lock_fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino)
+  if (scratch->lock_fd >= 0 && flock(scratch->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(scratch->lock_fd, &mine) == 0 &&
+      stat(path, &there) == 0 && mine.st_ino == there.st_ino)
     return TRUE;
   if (scratch->lock_fd >= 0)
     close(scratch->lock_fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The one folder under $TMPDIR that a run may fill: named benchhost-UID-XXXXXX, locked while its owner lives, removed with all
- * that is in it. What a killed run left is swept by the next one. Nothing is ever put into /dev/shm. */
+ * The one folder under $TMPDIR that a run may fill: named benchhost-UID-XXXXXX, locked while its owner lives, removed
+ * with all that is in it. What a killed run left is swept by the next one. Nothing is ever put into /dev/shm. */
 #pragma once
 #include "base/error.h"
 
@@ -15,7 +15,8 @@ BhScratch *bh_scratch_new(GError **error);
 void bh_scratch_free(BhScratch *scratch); /* removes the folder */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhScratch, bh_scratch_free)
 
-/* Removes folder or file `path` and all below it. Follows no symbolic link and enters no other mount. TRUE: it is gone. */
+/* Removes folder or file `path` and all below it. Follows no symbolic link and enters no other mount. TRUE: it is gone.
+ */
 gboolean bh_scratch_remove(const char *path);
 /* Removes folders under `base` whose owner is dead, and ends processes that bear their mark. Returns how many. */
 guint bh_scratch_sweep(const char *base);

@@ -30,14 +30,14 @@ typedef struct {
   const BhCell *cell; /* the current one, for the watcher */
   BhScratch *scratch;
   BhGuardian *guardian;
-  GArray *spare;      /* of pid_t: children that are no cell's */
+  GArray *spare; /* of pid_t: children that are no cell's */
   char *log_path;
   int signal_fd;
   int was_subreaper;
   sigset_t old_mask;
   struct sigaction old_pipe;
   gint64 start_ns, inside_ns;
-  guint left;         /* cells x rounds still to run, for sharing the budget */
+  guint left; /* cells x rounds still to run, for sharing the budget */
   guint cells_run;
   gboolean interrupted;
 } Run;
@@ -133,7 +133,8 @@ static gboolean write_cell(Run *run, guint round, const BhOutcome *outcome, GErr
   run->cells_run++;
   run->inside_ns += bh_cell_line_inside_ns(outcome);
   if (run->watcher && run->watcher->cell_done)
-    run->watcher->cell_done(run->watcher->user, run->cell, run->results->records->pdata[run->results->records->len - 1]);
+    run->watcher->cell_done(run->watcher->user, run->cell,
+                            run->results->records->pdata[run->results->records->len - 1]);
   return TRUE;
 }
 

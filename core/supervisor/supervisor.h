@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Runs a plan: one fresh process per cell and round, in the plan's order, each under its deadline and memory limit; turns
- * what happened into journal lines. Loads no plugin. */
+ * Runs a plan: one fresh process per cell and round, in the plan's order, each under its deadline and memory limit;
+ * turns what happened into journal lines. Loads no plugin. */
 #pragma once
 #include "plan/plan.h"
 #include "results/results.h"
@@ -20,17 +20,19 @@ typedef struct {
 typedef struct {
   guint cells_run;
   gboolean interrupted;
-  double wall_s;      /* of the whole run */
-  double overhead_s;  /* wall time outside open..close of cells: spawn, load, probe, journal; what 20 ms a cell is about */
+  double wall_s; /* of the whole run */
+  double
+      overhead_s; /* wall time outside open..close of cells: spawn, load, probe, journal; what 20 ms a cell is about */
 } BhRunSummary;
 
-/* For --retry-failed, before bh_supervisor_run: every cell of the plan that did not end as `ok` is struck from `results`, with a
- * `retry` line in the journal that says so, and will be run again. `ret_n`: how many. */
+/* For --retry-failed, before bh_supervisor_run: every cell of the plan that did not end as `ok` is struck from
+ * `results`, with a `retry` line in the journal that says so, and will be run again. `ret_n`: how many. */
 gboolean bh_supervisor_retry_failed(const BhPlan *plan, BhJournal *journal, BhResults *results, guint *ret_n,
                                     GError **error);
 
 /* Appends to `journal` and to `results` (which already holds what a resumed journal had; those (id, round) are not run
- * again). Between its first and last line SIGINT, SIGTERM and SIGHUP belong to it: the first ends the current cell and the run,
- * the second kills. FALSE with `error` only when it cannot go on (journal's disk full); what is in the journal stays. */
+ * again). Between its first and last line SIGINT, SIGTERM and SIGHUP belong to it: the first ends the current cell and
+ * the run, the second kills. FALSE with `error` only when it cannot go on (journal's disk full); what is in the journal
+ * stays. */
 gboolean bh_supervisor_run(const BhPlan *plan, BhJournal *journal, BhResults *results, const BhWatcher *watcher,
                            BhRunSummary *ret_summary, GError **error);

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CLEAN_LOOKS                                                                                                    \
+  3 /* in a row, before nothing is believed to be left: one who forks and ends hides its child from one look */
 #define ROUNDS 2000 /* of killing, 1 ms apart, until a tree that keeps forking is given up */
 
 /* A /proc file into `buffer`, NUL-terminated; its length, or -1. */
@@ -74,9 +76,8 @@ static pid_t *list_processes(guint *ret_n) {
 
 /* Children of one thread, as the kernel lists them; FALSE: it does not. */
 static gboolean thread_children(pid_t pid, const char *thread, GArray *children) {
-  char path[96];
+  g_autofree char *path = g_strdup_printf("/proc/%d/task/%s/children", (int)pid, thread);
   g_autofree char *text = g_malloc(1 << 16);
-  snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, thread);
   if (read_proc(path, text, 1 << 16) < 0)
     return FALSE;
   for (char *at = text, *end; *at; at = end) {
@@ -177,8 +178,7 @@ static guint64 exact_bytes(pid_t pid) {
   snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
   if (read_proc(path, text, sizeof text) <= 0)
     return 0;
-  return field_bytes(text, "\nPss_Anon:") + field_bytes(text, "\nPss_Shmem:") +
-         field_bytes(text, "\nPrivate_Hugetlb:");
+  return field_bytes(text, "\nPss_Anon:") + field_bytes(text, "\nPss_Shmem:") + field_bytes(text, "\nPrivate_Hugetlb:");
 }
 
 guint64 bh_tree_memory_exact_bytes(pid_t root) {
@@ -207,8 +207,8 @@ static void pause_1ms(void) {
 
 guint bh_tree_end_all(const GArray *spare, pid_t keep) {
   const pid_t self = getpid();
-  guint killed = 0;
-  for (guint round = 0; round < ROUNDS; round++) {
+  guint killed = 0, clean = 0;
+  for (guint round = 0; clean < CLEAN_LOOKS && round < ROUNDS; round++) {
     g_autoptr(GArray) all = descendants_but(self, spare);
     guint alive = 0;
     for (guint i = 0; i < all->len; i++) {
@@ -226,8 +226,7 @@ guint bh_tree_end_all(const GArray *spare, pid_t keep) {
         while (waitpid(pid, NULL, WNOHANG) < 0 && errno == EINTR)
           ;
     }
-    if (!alive && (!all->len || (all->len == 1 && g_array_index(all, pid_t, 0) == keep)))
-      break;
+    clean = !alive && (!all->len || (all->len == 1 && g_array_index(all, pid_t, 0) == keep)) ? clean + 1 : 0;
     if (alive)
       pause_1ms();
   }
@@ -266,17 +265,17 @@ static gboolean end_if_ours(pid_t pid, const char *mark, const pid_t *sessions, 
 guint bh_tree_end_marked(const char *mark, const pid_t *sessions, guint n_sessions) {
   const size_t size = 1 << 18;
   char *buffer = malloc(size);
-  guint killed = 0, found = 1;
-  for (guint round = 0; found && round < ROUNDS; round++) {
-    guint n;
+  guint killed = 0, clean = 0;
+  for (guint round = 0; clean < CLEAN_LOOKS && round < ROUNDS; round++) {
+    guint n, found = 0;
     pid_t *pids = list_processes(&n);
-    found = 0;
     for (guint i = 0; i < n; i++)
       if (pids[i] != getpid() && end_if_ours(pids[i], mark, sessions, n_sessions, buffer, size))
         found++;
     free(pids);
-    killed += round == 0 ? found : 0;
-    if (found)
+    killed += found;
+    clean = found ? 0 : clean + 1;
+    if (clean < CLEAN_LOOKS)
       pause_1ms();
   }
   free(buffer);

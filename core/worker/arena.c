@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the shared mapping behind bh_host: the services' functions and what they record. Fixed capacities, because forked
- * workers cannot grow it; what does not fit is dropped and said (bh_arena_overflowed). */
+ * Owns the shared mapping behind bh_host: the services' functions and what they record. Fixed capacities, because
+ * forked workers cannot grow it; what does not fit is dropped and said (bh_arena_overflowed). */
 #include "worker/arena.h"
 
 #include "base/clock.h"
@@ -200,7 +200,8 @@ static bh_status host_pin(const bh_host *host, const char *policy, uint32_t work
     CPU_SET(cpu, &wanted);
     if (sched_setaffinity(0, sizeof wanted, &wanted) || sched_getaffinity(0, sizeof got, &got) ||
         !CPU_EQUAL(&wanted, &got))
-      return host_stop(host, BH_FAIL, "pin: worker %u could not be placed on CPU %d: %s", worker, cpu, g_strerror(errno));
+      return host_stop(host, BH_FAIL, "pin: worker %u could not be placed on CPU %d: %s", worker, cpu,
+                       g_strerror(errno));
     place->cpu = cpu;
   }
   place->seen = sched_getcpu();
@@ -211,8 +212,7 @@ static bh_status host_pin(const bh_host *host, const char *policy, uint32_t work
 }
 
 BhArena *bh_arena_new(const BhArenaOptions *options, GError **error) {
-  BhArena *arena =
-      mmap(NULL, sizeof *arena, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  BhArena *arena = mmap(NULL, sizeof *arena, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (arena == MAP_FAILED) {
     g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot map %zu bytes of shared memory: %s", sizeof *arena,
                 g_strerror(errno));

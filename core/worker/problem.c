@@ -138,7 +138,8 @@ static gboolean check_shape(const bh_problem *p, GError **error) {
 
 BhProblem *bh_problem_new(const bh_problem *theirs, GError **error) {
   if (!check_shape(theirs, error) || !check_regions(theirs, error) || !check_kernels(theirs, error) ||
-      !check_loops(theirs, error) || (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
+      !check_loops(theirs, error) ||
+      (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
     return NULL;
   BhProblem *ours = g_new0(BhProblem, 1);
   ours->problem = *theirs;
@@ -207,12 +208,24 @@ guint64 bh_problem_view_bytes(const bh_problem *problem, guint region, guint wor
   return r->split == BH_BY_WORKER ? mul(r->bytes, workers) : r->bytes;
 }
 
+/* Does somebody need all of region `region` at once? Then each worker that has its own memory holds all of it. */
+static gboolean used_whole(const bh_problem *problem, guint region) {
+  for (guint u = 0; u < problem->n_uses; u++)
+    if (problem->uses[u].region == region && problem->uses[u].split == BH_WHOLE)
+      return TRUE;
+  for (guint k = 0; k < problem->n_kernels; k++)
+    for (guint u = 0; u < problem->kernels[k].n_uses; u++)
+      if (problem->kernels[k].uses[u].region == region && problem->kernels[k].uses[u].split == BH_WHOLE)
+        return TRUE;
+  return FALSE;
+}
+
 guint64 bh_problem_footprint(const bh_problem *problem, const bh_needs *needs) {
   guint64 total = add(needs->host_bytes, mul(problem->worker_bytes, needs->workers));
   for (guint i = 0; i < problem->n_regions; i++) {
     const bh_region *r = &problem->regions[i];
     total = add(total, bh_problem_view_bytes(problem, i, needs->workers));
-    if (r->role == BH_SCRATCH || r->role == BH_REDUCE || (needs->copies && r->role == BH_IN && r->split == BH_WHOLE))
+    if (r->role == BH_SCRATCH || r->role == BH_REDUCE || (needs->copies && used_whole(problem, i)))
       total = add(total, mul(r->bytes, needs->workers));
     else if (needs->copies || r->role == BH_INOUT) /* slices together make one more copy; INOUT: what restores it */
       total = add(total, r->bytes);

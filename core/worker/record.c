@@ -58,8 +58,9 @@ static void add_figures(JsonObject *record, const BhSession *s, const BhSampling
   json_object_set_int_member(steady, "inner", sampling->inner);
   json_object_set_string_member(steady, "stopped", bh_stop_reason_name(sampling->stopped));
   json_object_set_object_member(record, "steady", steady);
-  const double total_ns = (double)(s->phase_ns[BH_PHASE_LOAD] + s->phase_ns[BH_PHASE_OPEN] + s->phase_ns[BH_PHASE_BIND] +
-                                   s->phase_ns[BH_PHASE_COLD] + s->phase_ns[BH_PHASE_FETCH]);
+  const double total_ns =
+      (double)(s->phase_ns[BH_PHASE_LOAD] + s->phase_ns[BH_PHASE_OPEN] + s->phase_ns[BH_PHASE_BIND] +
+               s->phase_ns[BH_PHASE_COLD] + s->phase_ns[BH_PHASE_FETCH]);
   json_object_set_object_member(record, "total", figure(&total_ns, 1));
   json_object_set_int_member(record, "cold_ns", (gint64)sampling->cold_ns);
   json_object_set_int_member(record, "clock_resolution_ns", (gint64)sampling->resolution_ns);
@@ -85,9 +86,8 @@ static void add_model(JsonObject *record, const BhSession *s) {
   json_object_set_object_member(record, "cost", cost);
   JsonObject *rate = json_object_new();
   JsonNode *steady = json_object_get_member(record, "steady");
-  const double median_ns = JSON_NODE_HOLDS_OBJECT(steady)
-                               ? json_object_get_double_member(json_node_get_object(steady), "median_ns")
-                               : 0;
+  const double median_ns =
+      JSON_NODE_HOLDS_OBJECT(steady) ? json_object_get_double_member(json_node_get_object(steady), "median_ns") : 0;
   set_positive(rate, "items_per_s", median_ns > 0 ? p->items * 1e9 / median_ns : 0);
   set_positive(rate, "gflops", median_ns > 0 ? p->flops / median_ns : 0);
   set_positive(rate, "gb_per_s", median_ns > 0 ? (p->bytes_read + p->bytes_written) / median_ns : 0);

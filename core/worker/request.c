@@ -244,8 +244,8 @@ static GArray *read_ints(JsonObject *object, const char *key, GError **error) {
   JsonArray *array = json_node_get_array(node);
   for (guint i = 0; i < json_array_get_length(array); i++) {
     JsonNode *item = json_array_get_element(array, i);
-    if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_INT64 ||
-        json_node_get_int(item) < 0 || json_node_get_int(item) > G_MAXINT) {
+    if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_INT64 || json_node_get_int(item) < 0 ||
+        json_node_get_int(item) > G_MAXINT) {
       complain(key, "a list of CPU numbers", error);
       return NULL;
     }

@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum { WINDOW = 5, SPOTS = 64, MAX_INNER = 1 << 30 };
-#define SPOT_FETCH_BYTES (UINT64_C(64) << 20) /* device results up to here are brought back for every sample's spot check */
+#define SPOT_FETCH_BYTES                                                                                               \
+  (UINT64_C(64) << 20) /* device results up to here are brought back for every sample's spot check */
 
 const char *bh_stop_reason_name(BhStopReason reason) {
   static const char *const names[] = {"precision", "max-samples", "max-time", "interrupted"};
@@ -158,7 +159,8 @@ static bh_status sample(BhSession *s, BhSampling *ret) {
 
 bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
   const BhMeasure *m = &s->request->measure;
-  *ret = (BhSampling){.samples_ns = g_array_new(FALSE, FALSE, sizeof(double)), .resolution_ns = bh_clock_resolution_ns()};
+  *ret =
+      (BhSampling){.samples_ns = g_array_new(FALSE, FALSE, sizeof(double)), .resolution_ns = bh_clock_resolution_ns()};
   const guint64 target_ns = MAX((guint64)MAX(m->min_sample_ns, 0), 1000 * ret->resolution_ns);
   bh_status status = run_cold(s, ret);
   if (status != BH_OK || bh_arena_cancelled(s->arena))

@@ -106,7 +106,8 @@ bh_status bh_session_load(BhSession *s) {
   if (!s->backend)
     return fail_with(s, BH_FAIL, g_steal_pointer(&error));
   if (!s->workload->info.workload || !s->backend->info.backend)
-    return s->host->stop(s->host, BH_FAIL, "%s is not a %s", s->workload->info.workload ? r->backend_path : r->workload_path,
+    return s->host->stop(s->host, BH_FAIL, "%s is not a %s",
+                         s->workload->info.workload ? r->backend_path : r->workload_path,
                          s->workload->info.workload ? "backend" : "workload");
   s->params = parse_values(s, s->workload, 'w', r->param_names, r->param_values, &error);
   if (s->params)
@@ -159,7 +160,8 @@ static bh_status check_shape(BhSession *s) {
   if (!p->member && !b->run_loop)
     return s->host->stop(s->host, BH_UNSUPPORTED, "%s runs no loops", name);
   if (s->needs.workers < 1)
-    return s->host->stop(s->host, BH_FAIL, "%s: accept answered %u workers: a bug in the plugin", name, s->needs.workers);
+    return s->host->stop(s->host, BH_FAIL, "%s: accept answered %u workers: a bug in the plugin", name,
+                         s->needs.workers);
   if (p->member && (s->needs.workers < p->min_members || (p->max_members && s->needs.workers > p->max_members)))
     return s->host->stop(s->host, BH_UNSUPPORTED, "a team of %u: it takes %u to %u", s->needs.workers, p->min_members,
                          p->max_members ? p->max_members : UINT32_MAX);
@@ -195,7 +197,8 @@ bh_status bh_session_open(BhSession *s) {
 
 static bh_status out_of_memory(BhSession *s, guint region) {
   g_autofree char *needs = bh_text_bytes((double)s->view_bytes[region]);
-  g_autofree char *all = bh_text_bytes((double)s->footprint_bytes), *has = bh_text_bytes((double)s->request->memory_bytes);
+  g_autofree char *all = bh_text_bytes((double)s->footprint_bytes),
+                  *has = bh_text_bytes((double)s->request->memory_bytes);
   return s->host->stop(s->host, BH_OUT_OF_MEMORY, "region %s: %s could not be allocated (the cell needs %s, has %s)",
                        s->problem->problem.regions[region].name, needs, all, has);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the main function of a cell's process: reads its request, runs the session, answers with one result. It creates no
- * thread before the backend has opened (a backend may fork there) and none after. */
+ * Owns the main function of a cell's process: reads its request, runs the session, answers with one result. It creates
+ * no thread before the backend has opened (a backend may fork there) and none after. */
 #include "worker/record.h"
 
 #include <errno.h>

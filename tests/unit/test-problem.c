@@ -94,7 +94,7 @@ static void test_bad(void) {
   BAD(f->uses[0].role = BH_OUT, "role");
   BAD(f->uses[0].stride_bytes = 0, "stride_bytes");
   BAD(f->uses[1].split = BH_BY_WORKER, "BH_BY_WORKER");
-  BAD(f->kernel.n_uses = 17, "at most");
+  BAD(f->kernel.n_uses = 17, "the most is 16");
   BAD(f->kernel.name = NULL, "no name");
   BAD((f->kernel.host = NULL, f->kernel.variants = NULL), "neither host code");
   BAD(f->loop.kernel = 1, "kernel 1 of 1");
@@ -110,7 +110,9 @@ static void test_footprint(void) {
   /* in 800, out 80, sum 8 and 3 private copies of it, scratch 3 x 1000, the backend's 5 */
   g_assert_cmpuint(bh_problem_footprint(&problem->problem, &threads), ==, 800 + 80 + 8 + 24 + 3000 + 5);
   const bh_needs copies = {.size = sizeof copies, .workers = 3, .copies = 1};
-  /* `in` is whole in the region's own table: each worker holds all of it; `out` once more in slices */
+  /* `in` and `out` once more, in slices */
+  g_assert_cmpuint(bh_problem_footprint(&problem->problem, &copies), ==, 800 + 800 + 80 + 80 + 8 + 24 + 3000);
+  fixture()->uses[0].split = BH_WHOLE; /* each worker holds all of `in` */
   g_assert_cmpuint(bh_problem_footprint(&problem->problem, &copies), ==, 800 + 2400 + 80 + 80 + 8 + 24 + 3000);
   problem->problem.worker_bytes = UINT64_MAX / 2;
   g_assert_cmpuint(bh_problem_footprint(&problem->problem, &copies), ==, UINT64_MAX); /* saturates, never wraps */

@@ -25,13 +25,14 @@ typedef struct {
 } col_state;
 
 /* [worker] Rank 0's view of the time, for the current sample: it cannot leave an operation long before the others. */
-static void col_report(const bh_host *h, const col_params *p, uint64_t elapsed_ns) {
+static void col_report(const bh_team *team, const col_params *p, uint64_t elapsed_ns) {
+  const bh_host *h = team->host;
   double operations = (double)p->repeats * (p->op == COL_PINGPONG ? 2 : 1); /* a round trip is two messages */
   double latency = (double)elapsed_ns * 1e-9 / operations;
   if (elapsed_ns == 0)
     return;
   h->metric(h, "latency", latency, "s", BH_LOWER);
-  if (p->op != COL_BARRIER)
+  if (p->op != COL_BARRIER && team->size > 1) /* alone, nothing is moved */
     h->metric(h, "bandwidth", (double)(p->count * sizeof(double)) / latency, "bytes/s", BH_HIGHER);
 }
 
@@ -61,7 +62,7 @@ static bh_status col_member(const void *state, bh_team *team, const bh_args *arg
   if (run.now != run.data) /* a ring swaps its two buffers with each step */
     memcpy(run.data, run.now, p->count * sizeof(double));
   if (team->rank == 0)
-    col_report(h, p, run.log->elapsed_ns);
+    col_report(team, p, run.log->elapsed_ns);
   return BH_OK;
 }
 

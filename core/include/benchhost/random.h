@@ -13,13 +13,16 @@
 
 #if defined(__OPENCL_C_VERSION__) || defined(__OPENCL_VERSION__)
 typedef ulong bh_random_word;
+typedef long bh_random_signed;
 #define BH_RANDOM_FN static inline
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 typedef unsigned long long bh_random_word;
+typedef long long bh_random_signed;
 #define BH_RANDOM_FN static __host__ __device__ inline
 #else
 #include <stdint.h>
 typedef uint64_t bh_random_word;
+typedef int64_t bh_random_signed; /* vectors convert it to double faster */
 #define BH_RANDOM_FN static inline
 #endif
 
@@ -39,7 +42,7 @@ BH_RANDOM_FN bh_random_word bh_random_u64(bh_random_word seed, bh_random_word in
 
 /* The upper 53 bits as a number in [0, 1): a multiple of 2^-53, so sums of them can be checked exactly in integers. */
 BH_RANDOM_FN double bh_random_unit(bh_random_word seed, bh_random_word index) {
-  return (double)(long long)(bh_random_u64(seed, index) >> 11) * (1.0 / 9007199254740992.0);
+  return (double)(bh_random_signed)(bh_random_u64(seed, index) >> 11) * (1.0 / 9007199254740992.0);
 }
 
 /* Uniform in [0, n) for n >= 1, by the upper bits of a 32 x 32 bit product: bias below n / 2^32. */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ * `benchhost run MATRIX`: plans, runs, shows. Owns the run's options and where its journal goes. */
+#include "cli/cli.h"
+#include "cli/matrix-options.h"
+#include "results/progress.h"
+#include "results/report.h"
+#include "supervisor/supervisor.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+  char *output, *resume;
+  gboolean dry_run, quiet, plain, verbose, strict, no_color, retry_failed, no_table;
+} RunOptions;
+
+static void run_options_clear(RunOptions *o) {
+  g_free(o->output);
+  g_free(o->resume);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunOptions, run_options_clear)
+
+/* results/NAME-20260101T120000Z.jsonl: sorts by time, never overwrites. */
+static char *default_output(const BhPlan *plan) {
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
+  g_autofree char *name = g_strdup(plan->name && *plan->name ? plan->name : "run");
+  g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-", '-');
+  for (guint i = 0;; i++) {
+    g_autofree char *file =
+        i ? g_strdup_printf("%s-%s-%u.jsonl", name, stamp, i) : g_strdup_printf("%s-%s.jsonl", name, stamp);
+    char *path = g_build_filename("results", file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+      return path;
+    g_free(path);
+  }
+}
+
+static gboolean open_new(const RunOptions *o, const BhPlan *plan, const char *const *argv, BhJournal **ret_journal,
+                         BhResults **ret_results, GError **error) {
+  g_autofree char *path = o->output ? g_strdup(o->output) : default_output(plan);
+  *ret_results = bh_results_new();
+  *ret_journal = bh_journal_create(path, error);
+  if (!*ret_journal)
+    return FALSE;
+  g_autoptr(JsonObject) line = bh_journal_run_line(plan, argv);
+  return bh_journal_append(*ret_journal, line, error) && bh_results_add(*ret_results, line, error);
+}
+
+/* A journal that was killed before its first line was whole starts over. */
+static gboolean open_resumed(const RunOptions *o, const BhPlan *plan, const char *const *argv, BhJournal **ret_journal,
+                             BhResults **ret_results, GError **error) {
+  *ret_results = bh_results_load(o->resume, error);
+  if (!*ret_results || ((*ret_results)->run && !bh_journal_check_resume(plan, *ret_results, o->resume, error)))
+    return FALSE;
+  *ret_journal = bh_journal_resume(o->resume, (*ret_results)->good_bytes, error);
+  if (!*ret_journal)
+    return FALSE;
+  g_autoptr(JsonObject) line = (*ret_results)->run ? bh_journal_resume_line(argv) : bh_journal_run_line(plan, argv);
+  if (!bh_journal_append(*ret_journal, line, error) || !bh_results_add(*ret_results, line, error))
+    return FALSE;
+  guint again = 0;
+  if (o->retry_failed && !bh_supervisor_retry_failed(plan, *ret_journal, *ret_results, &again, error))
+    return FALSE;
+  if (again && !o->quiet)
+    fprintf(stderr, "benchhost: %u cells did not end ok and run again\n", again);
+  return TRUE;
+}
+
+static void show(const RunOptions *o, const BhResults *results, const BhJournal *journal, const BhRunSummary *summary) {
+  const gboolean color =
+      !o->no_color && isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR") && g_strcmp0(g_getenv("TERM"), "dumb");
+  if (!o->no_table) {
+    g_autofree char *table = bh_report_table(results, color);
+    fputs(table, stdout);
+  }
+  if (!o->quiet)
+    fprintf(stderr, "benchhost: %u cells in %.1f s; %.1f ms a cell outside the cells themselves; journal: %s\n",
+            summary->cells_run, summary->wall_s,
+            summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
+}
+
+static gboolean append_end(BhJournal *journal, BhResults *results, const BhRunSummary *summary, GError **error) {
+  g_autoptr(JsonObject) line =
+      bh_journal_end_line(summary->interrupted, summary->cells_run, summary->wall_s, summary->overhead_s);
+  return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
+}
+
+static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *argv) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BhJournal) journal = NULL;
+  g_autoptr(BhResults) results = NULL;
+  const gboolean opened = o->resume ? open_resumed(o, plan, argv, &journal, &results, &error)
+                                    : open_new(o, plan, argv, &journal, &results, &error);
+  if (!opened)
+    return bh_cli_fail(g_steal_pointer(&error));
+  const BhProgressMode mode = o->quiet ? BH_PROGRESS_QUIET : o->plain ? BH_PROGRESS_PLAIN : BH_PROGRESS_AUTO;
+  g_autoptr(BhProgress) progress = bh_progress_new(mode, o->verbose);
+  BhRunSummary summary = {0};
+  const gboolean whole = bh_supervisor_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
+                         append_end(journal, results, &summary, &error);
+  g_clear_pointer(&progress, bh_progress_free);
+  show(o, results, journal, &summary);
+  if (!whole)
+    return bh_cli_fail(g_steal_pointer(&error));
+  return summary.interrupted ? BH_EXIT_INTERRUPTED : bh_report_exit_status(results, o->strict);
+}
+
+static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {
+  const GOptionEntry entries[] = {
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Journal to write (default: results/NAME-DATE.jsonl)",
+       "FILE"},
+      {"resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a journal: run what it lacks", "FILE"},
+      {"retry-failed", 0, 0, G_OPTION_ARG_NONE, &o->retry_failed, "With --resume: run again what did not end ok", NULL},
+      {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &o->dry_run, "Print the cells and stop (the same as `plan`)", NULL},
+      {"strict", 0, 0, G_OPTION_ARG_NONE, &o->strict, "Skipped and unsupported cells fail the run", NULL},
+      {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No progress and no closing line", NULL},
+      {"plain", 0, 0, G_OPTION_ARG_NONE, &o->plain, "Progress as plain lines, even on a terminal", NULL},
+      {"verbose", 'v', 0, G_OPTION_ARG_NONE, &o->verbose, "Show what plugins log", NULL},
+      {"no-color", 0, 0, G_OPTION_ARG_NONE, &o->no_color, "No colours (NO_COLOR does the same)", NULL},
+      {"no-table", 0, 0, G_OPTION_ARG_NONE, &o->no_table, "Print no table at the end", NULL},
+      {NULL},
+  };
+  GOptionContext *context = g_option_context_new("MATRIX.yaml - run a matrix and print its results");
+  g_option_context_add_main_entries(context, entries, NULL);
+  bh_matrix_options_add(context, matrix);
+  g_option_context_set_description(
+      context, "Exit status: 0 all ok, 3 wrong results, 4 cells that crashed, timed out, failed or\n"
+               "ran out of memory, 64 bad usage or matrix, 130 interrupted. See benchhost(1).\n");
+  return context;
+}
+
+static int usage(const char *message) {
+  fprintf(stderr, "benchhost: %s; see 'benchhost run --help'\n", message);
+  return BH_EXIT_USAGE;
+}
+
+int bh_cmd_run(int argc, char **argv) {
+  g_auto(RunOptions) o = {0};
+  g_auto(BhMatrixOptions) changes = {0};
+  g_auto(GStrv) original = g_strdupv(argv); /* for the journal: parsing takes its own apart */
+  g_auto(GStrv) left = g_strdupv(argv);
+  g_autoptr(GOptionContext) context = option_context(&o, &changes);
+  g_autoptr(GError) error = NULL;
+  (void)argc;
+  if (!g_option_context_parse_strv(context, &left, &error))
+    return bh_cli_fail(g_steal_pointer(&error));
+  if (g_strv_length(left) != 2)
+    return usage(g_strv_length(left) < 2 ? "no matrix given" : "one matrix at a time");
+  if (o.output && o.resume)
+    return usage("--output and --resume exclude each other: a resumed run goes on in its own journal");
+  if (o.retry_failed && !o.resume)
+    return usage("--retry-failed needs --resume FILE");
+  g_autoptr(BhMatrix) matrix = bh_matrix_load(left[1], &changes, &error);
+  if (!matrix)
+    return bh_cli_fail(g_steal_pointer(&error));
+  if (!o.quiet)
+    bh_matrix_print_notes(matrix->plan);
+  if (o.dry_run) {
+    g_autofree char *text = bh_matrix_plan_text(matrix->plan);
+    fputs(text, stdout);
+    return BH_EXIT_OK;
+  }
+  return run_plan(&o, matrix->plan, (const char *const *)original);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way from command-line options and a matrix file to a plan. */
+#include "cli/matrix-options.h"
+#include "supervisor/placement.h"
+
+#include <stdio.h>
+
+void bh_matrix_options_add(GOptionContext *context, BhMatrixOptions *options) {
+  const GOptionEntry entries[] = {
+      {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &options->sets,
+       "change the matrix: measure.rounds=3, workloads.prime.n=[10,20] (repeatable)", "PATH=VALUE"},
+      {"param", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &options->params,
+       "give a parameter another value wherever it is declared: n=1000, prime.n=[10,20] (repeatable)", "NAME=VALUE"},
+      {"filter", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &options->filters,
+       "only cells whose label matches a glob, or KEY=VALUE[,VALUE]: backend=fork (repeatable: all must match)",
+       "FILTER"},
+      {"data", 0, 0, G_OPTION_ARG_FILENAME, &options->data,
+       "folder of input data; before BENCHHOST_DATA, before the matrix's own 'data'", "DIR"},
+      {NULL},
+  };
+  g_option_context_add_main_entries(context, entries, NULL); /* copies them */
+}
+
+void bh_matrix_options_clear(BhMatrixOptions *options) {
+  g_clear_pointer(&options->sets, g_strfreev);
+  g_clear_pointer(&options->params, g_strfreev);
+  g_clear_pointer(&options->filters, g_strfreev);
+  g_clear_pointer(&options->data, g_free);
+}
+
+void bh_matrix_free(BhMatrix *matrix) {
+  if (!matrix)
+    return;
+  bh_plan_free(matrix->plan);
+  bh_spec_free(matrix->spec);
+  bh_catalog_free(matrix->catalog);
+  g_free(matrix);
+}
+
+static gboolean settle_data(BhPlan *plan, const char *option, GError **error) {
+  const char *variable = g_getenv("BENCHHOST_DATA");
+  const char *folder = option ? option : variable && *variable ? variable : NULL;
+  if (!folder)
+    return TRUE;
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "%s '%s': no such folder; name the folder that holds the input data",
+                option ? "--data" : "BENCHHOST_DATA", folder);
+    return FALSE;
+  }
+  g_free(plan->data_dir);
+  plan->data_dir = g_canonicalize_filename(folder, NULL);
+  return TRUE;
+}
+
+BhMatrix *bh_matrix_load(const char *path, const BhMatrixOptions *options, GError **error) {
+  g_autoptr(BhMatrix) matrix = g_new0(BhMatrix, 1);
+  matrix->spec = bh_spec_load(path, (const char *const *)options->sets, error);
+  if (!matrix->spec)
+    return NULL;
+  g_autoptr(BhPlacement) placement = bh_placement_new();
+  matrix->catalog = bh_catalog_new();
+  const BhPlanOptions plan_options = {.filters = (const char *const *)options->filters,
+                                      .params = (const char *const *)options->params,
+                                      .cores = placement->cores,
+                                      .memory_bytes = placement->memory_total_bytes};
+  matrix->plan = bh_plan_new(matrix->spec, matrix->catalog, &plan_options, error);
+  if (!matrix->plan || !settle_data(matrix->plan, options->data, error))
+    return NULL;
+  return g_steal_pointer(&matrix);
+}
+
+void bh_matrix_print_notes(const BhPlan *plan) {
+  for (guint i = 0; i < plan->notes->len; i++)
+    fprintf(stderr, "benchhost: note: %s\n", (const char *)plan->notes->pdata[i]);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ * Owns CSV (RFC 4180, UTF-8): one row per cell, or one per sample, the same columns in every row. Texts that a
+ * spreadsheet would run as a formula (they begin with = + - @, a tab or a carriage return) get an apostrophe in front;
+ * numbers stay numbers. */
+#include "base/text.h"
+#include "results/fields.h"
+#include "results/merge.h"
+#include "results/report.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+  GString *out;
+  gboolean started;   /* the row has a field */
+  GPtrArray *params;  /* of char *, owned: all names that any workload has, in order of appearance */
+  GPtrArray *options; /* likewise, of backends */
+} Csv;
+
+static void put_raw(Csv *csv, const char *text) {
+  if (csv->started)
+    g_string_append_c(csv->out, ',');
+  csv->started = TRUE;
+  if (!strpbrk(text, ",\"\r\n")) {
+    g_string_append(csv->out, text);
+    return;
+  }
+  g_string_append_c(csv->out, '"');
+  for (; *text; text++)
+    g_string_append(csv->out, *text == '"' ? "\"\"" : (char[]){*text, '\0'});
+  g_string_append_c(csv->out, '"');
+}
+
+static void put_text(Csv *csv, const char *text) {
+  if (!text)
+    text = "";
+  g_autofree char *safe = *text && strchr("=+-@\t\r", *text) ? g_strconcat("'", text, NULL) : g_strdup(text);
+  put_raw(csv, safe);
+}
+
+static void put_number(Csv *csv, gboolean exists, double number) {
+  g_autofree char *text = exists && isfinite(number) ? bh_text_double(number) : g_strdup("");
+  put_raw(csv, text);
+}
+
+static void put_count(Csv *csv, guint count) {
+  g_autofree char *text = g_strdup_printf("%u", count);
+  put_raw(csv, text);
+}
+
+static void end_row(Csv *csv) {
+  g_string_append(csv->out, "\r\n");
+  csv->started = FALSE;
+}
+
+static void put_value(Csv *csv, JsonNode *node) {
+  g_autofree char *text = node ? bh_fields_text(node) : g_strdup("");
+  const GType type = node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : G_TYPE_STRING;
+  if (type == G_TYPE_INT64 || type == G_TYPE_DOUBLE)
+    put_raw(csv, text);
+  else
+    put_text(csv, text);
+}
+
+static void collect_names(GPtrArray *names, GHashTable *seen, JsonObject *object) {
+  g_autoptr(GList) members = json_object_get_members(object);
+  for (GList *l = members; l; l = l->next) {
+    if (g_hash_table_contains(seen, l->data))
+      continue;
+    char *name = g_strdup(l->data);
+    g_ptr_array_add(names, name);
+    g_hash_table_add(seen, name); /* the set borrows from the list */
+  }
+}
+
+static void collect_columns(Csv *csv, const BhResults *results) {
+  g_autoptr(GHashTable) params = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < results->records->len; i++) {
+    const BhCellRecord *record = g_ptr_array_index(results->records, i);
+    collect_names(csv->params, params, record->params);
+    collect_names(csv->options, options, record->options);
+  }
+}
+
+static void put_identity_names(Csv *csv) {
+  static const char *const names[] = {"id", "label", "workload", "backend", "variant", "workers", "baseline"};
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+    put_raw(csv, names[i]);
+  for (guint i = 0; i < csv->params->len; i++) {
+    g_autofree char *name = g_strconcat("param.", csv->params->pdata[i], NULL);
+    put_raw(csv, name);
+  }
+  for (guint i = 0; i < csv->options->len; i++) {
+    g_autofree char *name = g_strconcat("option.", csv->options->pdata[i], NULL);
+    put_raw(csv, name);
+  }
+}
+
+static void put_identity(Csv *csv, const BhMerged *cell) {
+  const BhCellRecord *first = cell->first;
+  put_text(csv, first->id);
+  put_text(csv, first->label);
+  put_text(csv, first->workload);
+  put_text(csv, first->backend);
+  put_text(csv, first->variant);
+  put_number(csv, cell->workers > 0, cell->workers);
+  put_raw(csv, cell->baseline ? "true" : "false");
+  for (guint i = 0; i < csv->params->len; i++)
+    put_value(csv, json_object_get_member(first->params, csv->params->pdata[i]));
+  for (guint i = 0; i < csv->options->len; i++)
+    put_value(csv, json_object_get_member(first->options, csv->options->pdata[i]));
+}
+
+static void put_figure(Csv *csv, const BhFigure *figure) {
+  const gboolean interval = figure->basis != BH_BASIS_NONE;
+  put_number(csv, figure->exists, figure->median);
+  put_number(csv, interval, figure->low);
+  put_number(csv, interval, figure->high);
+  put_raw(csv, interval ? bh_basis_name(figure->basis) : "");
+  put_number(csv, figure->exists, figure->min);
+  put_number(csv, figure->exists, figure->p95);
+  put_number(csv, figure->exists, figure->cv);
+  put_number(csv, figure->exists, figure->n);
+}
+
+static void put_ratio(Csv *csv, const BhRatio *ratio) {
+  put_number(csv, ratio->exists, ratio->ratio);
+  put_number(csv, ratio->basis != BH_BASIS_NONE, ratio->low);
+  put_number(csv, ratio->basis != BH_BASIS_NONE, ratio->high);
+}
+
+static void put_rates(Csv *csv, const BhMerged *cell) {
+  double rate = 0;
+  gboolean exists = bh_merge_rate(cell, cell->first->items, &rate);
+  put_number(csv, exists, rate);
+  put_text(csv, cell->first->items > 0 ? cell->first->item_unit ? cell->first->item_unit : "items" : "");
+  exists = bh_merge_rate(cell, cell->first->flops, &rate);
+  put_number(csv, exists, rate / 1e9);
+  exists = bh_merge_rate(cell, cell->first->bytes, &rate);
+  put_number(csv, exists, rate / 1e9);
+}
+
+static void put_flags(Csv *csv, const BhMerged *cell) {
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (guint i = 0; i < cell->flags->len; i++)
+    g_string_append_printf(text, "%s%s", i ? " " : "", (const char *)cell->flags->pdata[i]);
+  put_text(csv, text->str);
+}
+
+static void put_cell_header(Csv *csv) {
+  static const char *const names[] = {
+      "status",        "reason",         "rounds",          "rounds_ok",         "steady_median_ns",
+      "steady_low_ns", "steady_high_ns", "steady_basis",    "steady_min_ns",     "steady_p95_ns",
+      "steady_cv",     "steady_n",       "total_median_ns", "total_low_ns",      "total_high_ns",
+      "total_basis",   "total_min_ns",   "total_p95_ns",    "total_cv",          "total_n",
+      "items_per_s",   "item_unit",      "gflops",          "gb_per_s",          "speedup",
+      "speedup_low",   "speedup_high",   "total_speedup",   "total_speedup_low", "total_speedup_high",
+      "base_id",       "flags"};
+  put_identity_names(csv);
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+    put_raw(csv, names[i]);
+  end_row(csv);
+}
+
+static void put_cell(Csv *csv, const BhMerged *cell) {
+  put_identity(csv, cell);
+  put_raw(csv, bh_cell_status_name(cell->status));
+  put_text(csv, cell->reason);
+  put_count(csv, cell->rounds->len);
+  put_count(csv, cell->rounds_ok);
+  put_figure(csv, &cell->steady);
+  put_figure(csv, &cell->total);
+  put_rates(csv, cell);
+  put_ratio(csv, &cell->speedup);
+  put_ratio(csv, &cell->total_speedup);
+  put_text(csv, cell->base && cell->speedup.exists ? cell->base->first->id : "");
+  put_flags(csv, cell);
+  end_row(csv);
+}
+
+/* A round that is not ok has one row, without a time. */
+static void put_samples(Csv *csv, const BhMerged *cell) {
+  for (guint r = 0; r < cell->rounds->len; r++) {
+    const BhCellRecord *record = g_ptr_array_index(cell->rounds, r);
+    for (guint i = 0; i < MAX(record->steady_ns->len, 1); i++) {
+      const gboolean ok = i < record->steady_ns->len;
+      put_identity(csv, cell);
+      put_raw(csv, bh_cell_status_name(record->status));
+      put_text(csv, record->reason);
+      put_count(csv, record->round);
+      put_number(csv, ok, i);
+      put_number(csv, ok, ok ? g_array_index(record->steady_ns, double, i) : 0);
+      put_number(csv, ok, record->total_ns);
+      end_row(csv);
+    }
+  }
+}
+
+static char *write_csv(const BhResults *results, gboolean samples) {
+  static const char *const names[] = {"status", "reason", "round", "sample", "steady_ns", "total_ns"};
+  Csv csv = {.out = g_string_new(NULL),
+             .params = g_ptr_array_new_with_free_func(g_free),
+             .options = g_ptr_array_new_with_free_func(g_free)};
+  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  collect_columns(&csv, results);
+  if (samples) {
+    put_identity_names(&csv);
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+      put_raw(&csv, names[i]);
+    end_row(&csv);
+  } else {
+    put_cell_header(&csv);
+  }
+  for (guint i = 0; i < cells->len; i++) {
+    if (samples)
+      put_samples(&csv, cells->pdata[i]);
+    else
+      put_cell(&csv, cells->pdata[i]);
+  }
+  g_ptr_array_unref(csv.params);
+  g_ptr_array_unref(csv.options);
+  return g_string_free(csv.out, FALSE);
+}
+
+char *bh_report_csv(const BhResults *results) {
+  return write_csv(results, FALSE);
+}
+
+char *bh_report_csv_samples(const BhResults *results) {
+  return write_csv(results, TRUE);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the JSON export: a list with one object per cell, its rounds merged. A figure that does not exist is null, with
+ * the reason beside it. */
+#include "base/json.h"
+#include "results/json-put.h"
+#include "results/merge.h"
+#include "results/report.h"
+
+#include <math.h>
+
+void bh_json_put_number(JsonObject *object, const char *key, gboolean exists, double number) {
+  if (exists && isfinite(number))
+    json_object_set_double_member(object, key, number);
+  else
+    json_object_set_null_member(object, key);
+}
+
+void bh_json_put_text(JsonObject *object, const char *key, const char *text) {
+  if (text)
+    json_object_set_string_member(object, key, text);
+  else
+    json_object_set_null_member(object, key);
+}
+
+char *bh_json_put_out(JsonNode *root) {
+  char *text = bh_json_text(root, TRUE);
+  json_node_unref(root);
+  return text;
+}
+
+static JsonArray *list_of(const GArray *values) {
+  JsonArray *list = json_array_sized_new(values->len);
+  for (guint i = 0; i < values->len; i++)
+    json_array_add_double_element(list, g_array_index(values, double, i));
+  return list;
+}
+
+static void put_interval(JsonObject *object, BhBasis basis, double low, double high, const char *why) {
+  if (basis != BH_BASIS_NONE) {
+    JsonArray *interval = json_array_sized_new(2);
+    json_array_add_double_element(interval, low);
+    json_array_add_double_element(interval, high);
+    json_object_set_array_member(object, "ci", interval);
+    json_object_set_null_member(object, "ci_reason");
+  } else {
+    json_object_set_null_member(object, "ci");
+    bh_json_put_text(object, "ci_reason", why ? why : "not known");
+  }
+  bh_json_put_text(object, "ci_basis", bh_basis_name(basis));
+}
+
+static void put_figure(JsonObject *cell, const char *key, const BhFigure *figure, const GArray *samples) {
+  if (!figure->exists) {
+    g_autofree char *reason = g_strconcat(key, "_reason", NULL);
+    json_object_set_null_member(cell, key);
+    bh_json_put_text(cell, reason, figure->why);
+    return;
+  }
+  JsonObject *object = json_object_new();
+  json_object_set_double_member(object, "median_ns", figure->median);
+  put_interval(object, figure->basis, figure->low, figure->high, figure->why);
+  json_object_set_double_member(object, "min_ns", figure->min);
+  json_object_set_double_member(object, "max_ns", figure->max);
+  json_object_set_double_member(object, "p95_ns", figure->p95);
+  json_object_set_double_member(object, "cv", figure->cv);
+  json_object_set_int_member(object, "n", figure->n);
+  if (samples)
+    json_object_set_array_member(object, "samples_ns", list_of(samples));
+  json_object_set_object_member(cell, key, object);
+}
+
+static void put_ratio(JsonObject *cell, const char *key, const BhRatio *ratio, const BhMerged *base) {
+  if (!ratio->exists) {
+    g_autofree char *reason = g_strconcat(key, "_reason", NULL);
+    json_object_set_null_member(cell, key);
+    bh_json_put_text(cell, reason, ratio->why);
+    return;
+  }
+  JsonObject *object = json_object_new();
+  json_object_set_double_member(object, "ratio", ratio->ratio);
+  put_interval(object, ratio->basis, ratio->low, ratio->high, ratio->why);
+  json_object_set_string_member(object, "over", base->first->id);
+  json_object_set_object_member(cell, key, object);
+}
+
+static void put_throughput(JsonObject *object, const BhMerged *cell) {
+  static const char *const keys[] = {"items_per_s", "gflops", "gb_per_s"};
+  const double per_run[] = {cell->first->items, cell->first->flops / 1e9, cell->first->bytes / 1e9};
+  JsonObject *throughput = json_object_new();
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    double rate = 0;
+    const gboolean exists = bh_merge_rate(cell, per_run[i], &rate);
+    bh_json_put_number(throughput, keys[i], exists, rate);
+  }
+  bh_json_put_text(throughput, "item_unit", cell->first->item_unit);
+  json_object_set_object_member(object, "throughput", throughput);
+}
+
+static JsonObject *cell_object(const BhMerged *cell) {
+  const BhCellRecord *first = cell->first;
+  JsonObject *object = json_object_new();
+  json_object_set_string_member(object, "id", first->id);
+  json_object_set_string_member(object, "label", first->label);
+  json_object_set_string_member(object, "workload", first->workload);
+  json_object_set_object_member(object, "params", json_object_ref(first->params));
+  json_object_set_string_member(object, "backend", first->backend);
+  json_object_set_object_member(object, "options", json_object_ref(first->options));
+  json_object_set_string_member(object, "variant", first->variant);
+  if (cell->workers > 0)
+    json_object_set_int_member(object, "workers", cell->workers);
+  else
+    json_object_set_null_member(object, "workers");
+  json_object_set_boolean_member(object, "baseline", cell->baseline);
+  json_object_set_string_member(object, "status", bh_cell_status_name(cell->status));
+  bh_json_put_text(object, "reason", cell->reason);
+  json_object_set_int_member(object, "rounds", cell->rounds->len);
+  json_object_set_int_member(object, "rounds_ok", cell->rounds_ok);
+  put_figure(object, "steady", &cell->steady, cell->samples_ns);
+  put_figure(object, "total", &cell->total, NULL);
+  json_object_set_array_member(object, "round_medians_ns", list_of(cell->medians_ns));
+  put_throughput(object, cell);
+  put_ratio(object, "speedup", &cell->speedup, cell->base);
+  put_ratio(object, "total_speedup", &cell->total_speedup, cell->base);
+  JsonArray *flags = json_array_new();
+  for (guint i = 0; i < cell->flags->len; i++)
+    json_array_add_string_element(flags, cell->flags->pdata[i]);
+  json_object_set_array_member(object, "flags", flags);
+  return object;
+}
+
+char *bh_report_json(const BhResults *results) {
+  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  JsonArray *list = json_array_sized_new(cells->len);
+  for (guint i = 0; i < cells->len; i++)
+    json_array_add_object_element(list, cell_object(cells->pdata[i]));
+  JsonNode *root = json_node_new(JSON_NODE_ARRAY);
+  json_node_take_array(root, list);
+  return bh_json_put_out(root);
+}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Runs every matrix in examples/, with sizes small enough for a test, and wants every cell ok and verified."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+BENCHHOST = pathlib.Path(os.environ["BENCHHOST"]).resolve()
+EXAMPLES = pathlib.Path(os.environ["SOURCE_ROOT"]).resolve() / "examples"
+
+# Fewer samples for all. Parameters per example: what makes its published size a few milliseconds.
+QUICK = ["measure.rounds=1", "measure.min_samples=1", "measure.max_samples=2", "measure.warmup=0s", "measure.max_time=50ms"]
+REDUCED = {
+    "collectives": ["collectives.repeats=20"],
+    "commands": ["command.items=2"],
+    "crossover": ["prime.n=3"],
+    "e5-cpu-equal": ["prime.n=100"],
+    "e5-cpu-variable": ["prime.n=2000"],
+    "e5-file-large": ["files.count=7"],
+    "e5-file-small": ["files.count=7"],
+    "e5-io-latency": ["sleep.items=6", "sleep.duration=1ms"],
+    "e5-memory": ["memory.items=3", "memory.bytes=100 kB"],
+    "e5-serialisation": ["chunk-mean.elements=10007", "chunk-mean.chunks=100"],
+    "pools": ["files.count=5", "collectives.repeats=10", "squares.size=100", "chunk-mean.elements=10007", "prime.n=500",
+              "command.items=2", "sleep.items=4"],
+    "quickstart": ["prime.n=500", "chunk-mean.elements=10007"],
+    "sleep-scaling": ["sleep.items=9", "sleep.duration=1ms"],
+    "squares": ["squares.size=300"],
+}
+
+
+def names():
+    return sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+
+
+def test_every_example_is_tested():
+    assert names() == sorted(REDUCED), "an example without reduced sizes here, or the reverse"
+
+
+def cells(name, tmp_path, quick=True, params=()):
+    journal = tmp_path / "journal.jsonl"
+    command = [BENCHHOST, "run", EXAMPLES / f"{name}.yaml", "--output", journal]
+    for value in QUICK if quick else []:
+        command += ["--set", value]
+    for value in params:
+        command += ["--param", value]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert lines[0]["type"] == "run" and lines[-1]["type"] == "end"
+    found = [line for line in lines if line["type"] == "cell"]
+    assert len(found) == lines[0]["cells"] * lines[0]["rounds"] > 0
+    return found
+
+
+@pytest.mark.parametrize("name", names())
+def test_example(name, tmp_path):
+    for cell in cells(name, tmp_path, params=REDUCED[name]):
+        assert cell["status"] == "ok", f"{cell['label']}: {cell['status']}: {cell['reason']}"
+        assert cell["reason"] is None
+        assert cell["steady"]["median_ns"] > 0 and cell["total"]["median_ns"] > 0, cell["label"]
+        assert cell["phases_ns"]["verify"] > 0, f"{cell['label']}: not verified"
+
+
+@pytest.mark.parametrize("name", names())
+def test_published_size_plans(name):
+    """As committed, without any reduction: every value is within its limits, no cell is there twice."""
+    result = subprocess.run([BENCHHOST, "plan", EXAMPLES / f"{name}.yaml"], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_pools_cover_everything(tmp_path):
+    """examples/pools.yaml is what shows that any workload runs on any backend: none may be missing from it."""
+    build, root = BENCHHOST.parent, EXAMPLES.parent
+    built = {kind: {p.name for p in (root / kind).iterdir() if (build / kind / p.name / f"{p.name}.so").exists()}
+             for kind in ("workloads", "plugins")}
+    found = cells("pools", tmp_path, params=REDUCED["pools"])
+    pairs = {(cell["workload"], cell["backend"]) for cell in found}
+    assert {w for w, _ in pairs} >= {"noop", "sleep", "prime", "files", "memory", "chunk-mean", "squares", "collectives", "command"}
+    for backend in {"serial", "pthread", "fork", "openmp"} & built["plugins"]:
+        for workload in {w for w, _ in pairs} & built["workloads"]:
+            assert (workload, backend) in pairs
