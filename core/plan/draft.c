@@ -19,7 +19,7 @@ void bh_draft_init(BhDraft *draft, const BhSide *workload, const BhSide *backend
   draft->side[BH_BACKEND_SIDE] = backend;
   draft->machine = machine;
   for (guint s = 0; s < 2; s++) {
-    const guint n = bh_side_slots(draft->side[s]);
+    const guint n = bh_side_slots(draft->side[s]) + 1; /* a plugin without parameters has none */
     draft->terms[s] = g_new0(const BhTerm *, n);
     draft->values[s] = g_new0(const BhValue *, n);
     draft->states[s] = g_new0(guint8, n);

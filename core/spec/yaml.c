@@ -43,9 +43,13 @@ static BhPosition at_offset(const char *text, gsize offset, const char *file) {
 static gboolean check_bytes(const char *text, gsize length, const char *file, GError **error) {
   const char *nul = memchr(text, 0, length);
   const char *bad = NULL;
+  if (length >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
+    bh_node_error(error, (BhPosition){file, 1, 1}, "the file is UTF-16; save it as UTF-8");
+    return FALSE;
+  }
   if (nul) {
     bh_node_error(error, at_offset(text, (gsize)(nul - text), file),
-                  "a NUL byte; expected UTF-8 text: this is no YAML file, or it is UTF-16");
+                  "a NUL byte; expected UTF-8 text: is this a YAML file?");
     return FALSE;
   }
   if (!g_utf8_validate(text, (gssize)length, &bad)) {

@@ -258,6 +258,32 @@ static void test_unordered_rounds(void) {
   g_assert_nonnull(strstr(error->message, "j:4: cell a comes a second time in round 1"));
 }
 
+/* --retry-failed strikes a record; its round may come again, once. */
+static void test_retry(void) {
+  g_autoptr(GError) error = NULL;
+  const char *again = HEAD ",\"round\":1,\"status\":\"ok\",\"steady\":{\"samples_ns\":[9]}}\n";
+  g_autofree char *text = g_strconcat(RUN GOOD SECOND "{\"type\":\"end\"}\n{\"type\":\"resume\"}\n"
+                                                      "{\"type\":\"retry\",\"id\":\"a\",\"round\":1}\n",
+                                      again, NULL);
+  g_autoptr(BhResults) results = parse(text, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(results->records->len, ==, 2);
+  g_assert_cmpint(bh_results_find(results, "a", 1)->status, ==, BH_CELL_OK);
+  g_assert_null(results->end); /* resumed, and not at its end since */
+  g_autofree char *twice = g_strconcat(text, again, NULL);
+  g_assert_null(parse(twice, &error));
+  g_assert_nonnull(strstr(error->message, "j:8: cell a comes a second time in round 1"));
+  g_clear_error(&error);
+  g_assert_null(parse(RUN GOOD "{\"type\":\"retry\",\"id\":\"a\",\"round\":7}\n", &error));
+  g_assert_nonnull(strstr(error->message, "j:3: a 'retry' line: expected 'id' and 'round'"));
+  g_clear_error(&error);
+  /* The only round struck: the cell is gone, and may come back. */
+  g_autoptr(BhResults) none = parse(RUN GOOD "{\"type\":\"retry\",\"id\":\"a\",\"round\":0}\n", &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(none->cells->len, ==, 0);
+  g_assert_null(bh_results_find(none, "a", 0));
+}
+
 static void test_unverified_has_no_figure(void) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhResults) results =
@@ -293,6 +319,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/results/files", test_files);
   g_test_add_func("/results/large-file", test_large_file);
   g_test_add_func("/results/unordered-rounds", test_unordered_rounds);
+  g_test_add_func("/results/retry", test_retry);
   g_test_add_func("/results/unverified", test_unverified_has_no_figure);
   g_test_add_func("/results/status-names", test_status_names);
   return g_test_run();
