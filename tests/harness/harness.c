@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct {
   _Atomic int stopped; /* a bh_status */
@@ -62,16 +61,17 @@ static void host_metric(const bh_host *h, const char *name, double value, const 
 }
 static int host_cancelled(const bh_host *h) { return (void)h, 0; }
 
-/* "compact" is worker w on the w-th CPU of the mask that the first call found; "none" leaves the kernel its choice. */
+static cpu_set_t mask; /* of the process before any worker was pinned */
+
+/* "compact" is worker w on the w-th CPU of that mask; "none" leaves the kernel its choice. */
 static bh_status host_pin(const bh_host *h, const char *policy, uint32_t worker, uint32_t workers) {
-  cpu_set_t all, one;
+  cpu_set_t one;
   (void)workers;
   if (!strcmp(policy, "none")) return BH_OK;
-  if (sched_getaffinity(getpid(), sizeof all, &all)) return host_stop(h, BH_FAIL, "cannot read the affinity mask");
-  uint32_t wanted = worker % (uint32_t)CPU_COUNT(&all);
+  uint32_t wanted = worker % (uint32_t)CPU_COUNT(&mask);
   CPU_ZERO(&one);
   for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-    if (CPU_ISSET(cpu, &all) && wanted-- == 0) CPU_SET(cpu, &one);
+    if (CPU_ISSET(cpu, &mask) && wanted-- == 0) CPU_SET(cpu, &one);
   return sched_setaffinity(0, sizeof one, &one) ? host_stop(h, BH_FAIL, "cannot pin worker %u", worker) : BH_OK;
 }
 
@@ -87,7 +87,6 @@ static bh_host the_host = { .size = sizeof the_host, .abi = BH_ABI, .seed = 42, 
 
 const bh_host *bh_harness_host(void) {
   if (!record) {
-    cpu_set_t mask;
     record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (record == MAP_FAILED) exit(70);
     sched_getaffinity(0, sizeof mask, &mask);

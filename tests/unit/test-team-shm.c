@@ -124,7 +124,7 @@ static void test_reduce(void) {
 
 static bh_status body_move(bh_team *t, gpointer user) {
   guint64 bytes = *(guint64 *)user;
-  g_autofree guint8 *mine = g_malloc(bytes), *all = g_malloc(bytes * t->size);
+  g_autofree guint8 *mine = g_malloc(bytes + 1), *all = g_malloc(bytes * t->size + 1);
   for (guint root = 0; root < t->size; root++) {
     memset(mine, (int)(t->rank == root ? 100 + root : 0), bytes);
     if (t->broadcast(t, mine, bytes, root) != BH_OK) return BH_FAIL;

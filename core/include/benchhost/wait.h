@@ -56,12 +56,13 @@ static inline bh_waiter bh_waiter_make(int block, int shared, int crowded) {
   bh_waiter waiter = { 0 };
   waiter.block = block != 0;
   waiter.shared = shared != 0;
-  /* Whom we wait for may need this very core, even when there are enough of them: so nobody spins for long without
-   * offering it. Measured (tests/peers/dispatch): with both on one core a handover by sched_yield costs about 1 us, by two
-   * futex calls about 7 us. */
-  waiter.spins = crowded ? 0 : 60;
-  waiter.rounds = crowded ? 0 : 20;
-  waiter.yields = 8;
+  /* Measured with tests/peers/dispatch. Whom we wait for may need this very core, even where there are enough of them: so
+   * nobody spins for long without offering it (a handover by sched_yield costs 1 us, by futexes 7 us). And waking a
+   * sleeper on another, halted core takes up to 30 us: who sleeps earlier than that makes the next one sleep too, and a
+   * pool that could answer in 0.1 us stays at 30. Together: about 1 us of pauses, then 10 to 20 us of yields, then sleep. */
+  waiter.spins = crowded ? 0 : 40;
+  waiter.rounds = crowded ? 0 : 10;
+  waiter.yields = 16;
   return waiter;
 }
 

@@ -3,11 +3,12 @@
  * dispatch - what it costs to hand an empty loop, one chunk per worker, to a pool and to wait for it: our backends through
  * the plugin contract (bh_backend.run_loop, nothing else in the timed path) against libgomp's bare `omp parallel`.
  *
- *   dispatch [--rounds N] [--workers N] [--json FILE] [--backends FOLDER] [--only WORD]
+ *   dispatch [--rounds N] [--workers N] [--json FILE] [--pin] [--backends FOLDER] [--only WORD]
  *
  * Every round runs every peer once, in a shuffled order, each in a fresh process (an idle pool that spins would disturb its
  * successors, and OMP_WAIT_POLICY is read only once). A process warms up, then times batches; its figure is the median
- * batch. Ratios are formed within a round, so that what slows a round slows both sides.
+ * batch. --pin gives every worker a CPU of its own, libgomp's by OMP_PROC_BIND; without it the kernel may well put both
+ * workers on one, and does so when it is busy. Ratios are formed within a round, so that what slows a round slows both sides.
  */
 #include "harness.h"
 #include <errno.h>
@@ -44,7 +45,7 @@ static const Peer peers[] = {
 };
 enum { N_PEERS = sizeof peers / sizeof *peers };
 
-static int n_rounds = 15, n_workers = 2;
+static int n_rounds = 15, n_workers = 2, pinned;
 static const char *json_path, *backends_dir, *only;
 static double results[N_PEERS][MAX_ROUNDS];
 
@@ -114,8 +115,8 @@ static double time_batches(bh_status (*run)(void *, uint32_t), void *state) {
 static int run_peer(const Peer *peer) {
   BhTestPlugin workload = { .info = &noop_info }, backend = { 0 };
   BhTestCell cell;
-  char path[4096], workers[32], *texts[8] = { workers };
-  int used[8] = { 0 }, n = 1;
+  char path[4096], workers[32], pin[] = "pin=compact", *texts[8] = { workers, pin };
+  int used[8] = { 0 }, n = pinned ? 2 : 1;
   bh_harness_quiet(1);
   if (!peer->plugin) return printf("%.1f\n", time_batches(omp_dispatch, NULL)), 0;
   snprintf(path, sizeof path, "%s/%s/%s.so", backends_dir, peer->plugin, peer->plugin);
@@ -142,9 +143,14 @@ static double spawn_peer(int p) {
       setenv("OMP_WAIT_POLICY", peers[p].policy, 1);
     else
       unsetenv("OMP_WAIT_POLICY");
+    if (pinned && !peers[p].plugin) { /* it would bind our backends' first thread as well */
+      setenv("OMP_PROC_BIND", "close", 1);
+      setenv("OMP_PLACES", "threads", 1);
+    }
     snprintf(number, sizeof number, "%d", p);
     snprintf(workers, sizeof workers, "%d", n_workers);
-    execl("/proc/self/exe", "dispatch", "--peer", number, "--workers", workers, "--backends", backends_dir, (char *)NULL);
+    execl("/proc/self/exe", "dispatch", "--peer", number, "--workers", workers, "--backends", backends_dir,
+          pinned ? "--pin" : NULL, (char *)NULL);
     _exit(127);
   }
   close(out[1]);
@@ -180,7 +186,8 @@ static int report(void) {
   int missed = 0, first = 1;
   if (json_path && !json) return fprintf(stderr, "dispatch: cannot write %s: %s\n", json_path, strerror(errno)), 70;
   printf("%-16s %10s %10s %10s %10s  %s\n", "peer", "median ns", "min", "q1", "q3", "ratio [q1, q3]");
-  if (json) fprintf(json, "{\"workers\": %d, \"rounds\": %d, \"peers\": [", n_workers, n_rounds);
+  if (json) fprintf(json, "{\"workers\": %d, \"pinned\": %s, \"rounds\": %d, \"peers\": [", n_workers,
+                    pinned ? "true" : "false", n_rounds);
   for (int p = 0; p < N_PEERS; p++) {
     double q[5], ratio[3];
     if (results[p][0] <= 0) continue;
@@ -225,7 +232,7 @@ static int run_rounds(void) {
 int main(int argc, char **argv) {
   static const struct option options[] = { { "rounds", 1, NULL, 'r' },   { "workers", 1, NULL, 'w' },
                                            { "json", 1, NULL, 'j' },     { "backends", 1, NULL, 'b' },
-                                           { "only", 1, NULL, 'o' },     { "peer", 1, NULL, 'p' },
+                                           { "only", 1, NULL, 'o' }, { "pin", 0, &pinned, 1 },     { "peer", 1, NULL, 'p' },
                                            { NULL, 0, NULL, 0 } };
   char self[4096], folder[4200];
   int peer = -1, option;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Owns counting of what the process holds. */
+#include "check/usage.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static gint count_entries(const char *folder) {
+  GDir *dir = g_dir_open(folder, 0, NULL);
+  gint n = 0;
+  if (!dir)
+    return 0;
+  while (g_dir_read_name(dir))
+    n++;
+  g_dir_close(dir);
+  return n;
+}
+
+static gint count_children(void) {
+  g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+  g_autofree char *text = NULL;
+  gint n = 0;
+  if (g_file_get_contents(path, &text, NULL, NULL))
+    for (const char *c = text; *c; c++)
+      n += *c == ' ';
+  return n;
+}
+
+BhUsage bh_usage_now(void) {
+  malloc_trim(0);
+  const struct mallinfo2 heap = mallinfo2();
+  BhUsage usage = {
+      .heap_bytes = heap.arena ? (gint64)(heap.uordblks + heap.hblkhd) : -1,
+      .descriptors = count_entries("/proc/self/fd"),
+      .threads = count_entries("/proc/self/task"),
+      .children = count_children(),
+      .shared_files = count_entries("/dev/shm"),
+  };
+  return usage;
+}
+
+static void add(GString *text, gint64 grown, const char *what) {
+  if (grown > 0)
+    g_string_append_printf(text, "%s%" G_GINT64_FORMAT " %s", text->len ? ", " : "", grown, what);
+}
+
+static char *grown(const BhUsage *before, const BhUsage *after) {
+  GString *text = g_string_new(NULL);
+  add(text, after->descriptors - before->descriptors, "descriptors");
+  add(text, after->threads - before->threads, "threads");
+  add(text, after->children - before->children, "child processes");
+  /* Other processes' files come and go as well: only one per round at least is ours. */
+  if (after->shared_files - before->shared_files >= BH_USAGE_ROUNDS)
+    add(text, after->shared_files - before->shared_files, "files in /dev/shm");
+  if (before->heap_bytes >= 0 && after->heap_bytes - before->heap_bytes >= 16 * BH_USAGE_ROUNDS)
+    add(text, after->heap_bytes - before->heap_bytes, "bytes of heap");
+  if (text->len)
+    return g_string_free(text, FALSE);
+  g_string_free(text, TRUE);
+  return NULL;
+}
+
+char *bh_usage_growth(gboolean (*life)(void *user), void *user) {
+  BhUsage usage[3];
+  for (guint i = 0; i < 4; i++)
+    if (!life(user))
+      return NULL;
+  for (guint window = 0; window < 3; window++) {
+    for (guint i = 0; window && i < BH_USAGE_ROUNDS; i++)
+      if (!life(user))
+        return NULL;
+    usage[window] = bh_usage_now();
+  }
+  g_autofree char *first = grown(&usage[0], &usage[1]);
+  return first ? grown(&usage[1], &usage[2]) : NULL;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * What this process holds, to see what a plugin did not give back. */
+#pragma once
+#include <glib.h>
+
+typedef struct {
+  gint64 heap_bytes; /* -1: not known (a sanitizer's allocator) */
+  gint descriptors, threads, children, shared_files;
+} BhUsage;
+
+BhUsage bh_usage_now(void);
+/* Calls `life` many times and looks what stays: "8 descriptors, 1024 bytes of heap" after BH_USAGE_ROUNDS calls, or
+ * NULL when nothing does. Two windows in a row must grow: allocators settle late. FALSE from `life` ends it with NULL.
+ * Caller frees. */
+#define BH_USAGE_ROUNDS 8
+char *bh_usage_growth(gboolean (*life)(void *user), void *user);
