@@ -11,4 +11,3 @@
     return BH_EXIT_SOFTWARE;                                                                                           \
   }
 UNWRITTEN(bh_cmd_schema)
-UNWRITTEN(bh_cmd_new)
