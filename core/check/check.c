@@ -2,6 +2,7 @@
  * Owns both ends of a check: the parent that starts a child per trial and prints what came out, and the child's entry.
  */
 #include "check/check.h"
+#include "base/json.h"
 #include "check/guard.h"
 #include "check/say.h"
 #include "check/trials.h"
@@ -176,8 +177,8 @@ static void print_json(const BhPlugin *plugin, const GPtrArray *lines, const gui
   json_object_set_array_member(object, "promises", promises);
   g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
   json_node_take_object(root, object);
-  g_autofree char *text = json_to_string(root, TRUE);
-  puts(text);
+  g_autofree char *text = bh_json_text(root, TRUE);
+  fputs(text, stdout);
 }
 
 static void print_text(const BhPlugin *plugin, const GPtrArray *lines, const guint *counts) {

@@ -2,6 +2,8 @@
  * Owns the lines that a trial prints for its parent. */
 #include "check/say.h"
 
+#include "base/json.h"
+
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +24,7 @@ static void say(const char *key, const char *text) {
   json_object_set_string_member(object, key, valid);
   g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
   json_node_set_object(node, object);
-  g_autofree char *json = json_to_string(node, FALSE);
+  g_autofree char *json = bh_json_text(node, FALSE);
   g_autofree char *line = g_strconcat(json, "\n", NULL);
   for (size_t at = 0, length = strlen(line); at < length;) {
     const ssize_t wrote = write(say_fd, line + at, length - at);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * `benchhost describe NAME|PATH`: all that is known of one plugin, for people or as JSON. */
 #include "base/text.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "plugin/catalog.h"
 
@@ -93,8 +94,8 @@ int bh_cmd_describe(int argc, char **argv) {
     return bh_cli_fail(error);
   if (json) {
     g_autoptr(JsonNode) node = bh_plugin_to_json(plugin);
-    g_autofree char *text = json_to_string(node, TRUE);
-    puts(text);
+    g_autofree char *text = bh_json_text(node, TRUE);
+    fputs(text, stdout);
   } else {
     print_plugin(plugin);
   }

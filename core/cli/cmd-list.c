@@ -2,6 +2,7 @@
  * `benchhost list`: every plugin on the search path, whether it runs here, and what is wrong with those that are
  * broken. */
 #include "cli/cli.h"
+#include "base/json.h"
 #include "plugin/catalog.h"
 #include "plugin/search.h"
 
@@ -63,8 +64,8 @@ static void print_json(const GPtrArray *rows) {
     json_array_add_object_element(array, object);
   }
   json_node_take_array(root, array);
-  g_autofree char *text = json_to_string(root, TRUE);
-  puts(text);
+  g_autofree char *text = bh_json_text(root, TRUE);
+  fputs(text, stdout);
 }
 
 static void print_row(const Row *row, const int *widths) {

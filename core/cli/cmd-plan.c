@@ -12,7 +12,7 @@ static int print_plan(const char *path, const BhMatrixOptions *options, gboolean
     return bh_cli_fail(error);
   bh_matrix_print_notes(matrix->plan);
   g_autofree char *text = json ? bh_matrix_plan_json(matrix->plan) : bh_matrix_plan_text(matrix->plan);
-  printf("%s%s", text, json ? "\n" : "");
+  fputs(text, stdout);
   if (fflush(stdout) == 0)
     return BH_EXIT_OK;
   perror("benchhost: standard output");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns what a plan looks like: a table for people, JSON for programs. */
 #include "base/text.h"
+#include "base/json.h"
 #include "cli/matrix-options.h"
 #include "spec/measure.h"
 
@@ -165,5 +166,5 @@ char *bh_matrix_plan_json(const BhPlan *plan) {
   json_builder_end_array(builder);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  return json_to_string(root, TRUE);
+  return bh_json_text(root, TRUE);
 }

@@ -2,6 +2,7 @@
  * Owns both sides of probing: the parent that asks in a child process and believes nothing, and the child that answers.
  */
 #include "plugin/probe.h"
+#include "base/json.h"
 #include "plugin/child.h"
 #include "plugin/loader.h"
 #include "plugin/mini-host.h"
@@ -110,7 +111,7 @@ int bh_probe_answer(const char *path) {
     json_node_take_object(node, object);
     status = BH_EXIT_USAGE;
   }
-  g_autofree char *text = json_to_string(node, FALSE);
+  g_autofree char *text = bh_json_text(node, FALSE);
   FILE *stream = fdopen(out, "w");
   if (!stream || fprintf(stream, "%s\n", text) < 0 || fclose(stream) != 0)
     return BH_EXIT_SOFTWARE;

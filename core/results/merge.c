@@ -2,6 +2,7 @@
  * Owns how rounds become one figure per cell, which cell is the base of a speedup, and how sure a ratio is. */
 #include "results/merge.h"
 #include "results/fields.h"
+#include "results/order.h"
 
 #include <math.h>
 #include <string.h>
@@ -241,6 +242,7 @@ GPtrArray *bh_merge_cells(const BhResults *results) {
     cell->base = g_hash_table_lookup(bases, cell->group);
     compare_with_base(cell);
   }
+  bh_order_cells(results, cells);
   return cells;
 }
 

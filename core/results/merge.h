@@ -49,7 +49,7 @@ struct BhMerged {
   BhRatio speedup, total_speedup;
 };
 
-/* Of BhMerged, in order of first appearance. `results` must outlive it. */
+/* Of BhMerged, in the order for people (order.h). `results` must outlive it. */
 GPtrArray *bh_merge_cells(const BhResults *results);
 /* items, flops or bytes of one run per second at the steady median; FALSE: no model, no figure, or no time. */
 gboolean bh_merge_rate(const BhMerged *cell, double per_run, double *ret_per_second);

@@ -149,6 +149,11 @@ static char *ratio_text(BhViewMarks *marks, const BhRatio *ratio, gboolean with_
   if (!with_interval || ratio->basis == BH_BASIS_NONE)
     return g_steal_pointer(&text);
   const double half = MAX(ratio->high - ratio->ratio, ratio->ratio - ratio->low) / ratio->ratio;
+  if (half >= 0.5) { /* half of it would say nothing of the other side */
+    g_autofree char *low = bh_view_ratio(ratio->low);
+    g_autofree char *high = bh_view_ratio(ratio->high);
+    return g_strdup_printf("%s [%s, %s]", text, low, high);
+  }
   g_autofree char *percent = bh_view_percent(half);
   return g_strconcat(text, marks->ascii ? "+-" : "±", percent, NULL);
 }

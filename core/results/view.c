@@ -61,9 +61,15 @@ char *bh_view_ratio(double ratio) {
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
   if (!isfinite(ratio))
     return g_strdup("-");
-  if (ratio >= 999999.5 || (ratio < 0.00995 && ratio > 0))
+  if (ratio >= 999999.5 || (ratio < 0.0000995 && ratio > 0))
     return g_strdup(g_ascii_formatd(buffer, sizeof buffer, "%.1e", ratio));
-  return fixed(ratio, ratio >= 99.95 ? 0 : ratio >= 9.995 ? 1 : ratio >= 0.0995 ? 2 : 3);
+  /* Three digits above 1, two below. */
+  return fixed(ratio, ratio >= 99.95                  ? 0
+                      : ratio >= 9.995                ? 1
+                      : ratio >= 0.0995 || ratio == 0 ? 2
+                      : ratio >= 0.00995              ? 3
+                      : ratio >= 0.000995             ? 4
+                                                      : 5);
 }
 
 char *bh_view_percent(double fraction) {
@@ -115,12 +121,14 @@ static void add_end(GPtrArray *summary, const BhResults *results) {
   bh_fields_int(results->run, "cells", &planned);
   if (!results->end || bh_fields_true(results->end, "interrupted")) {
     bh_fields_int(results->run, "rounds", &rounds);
-    g_ptr_array_add(
-        summary,
-        g_strdup_printf("The run was not finished: it holds %u cell runs of about %" G_GINT64_FORMAT
-                        "; go on with `benchhost run MATRIX --resume JOURNAL`.",
-                        results->records->len,
-                        planned > 0 && rounds > 0 && planned < G_MAXINT / rounds ? planned * rounds : planned));
+    const gint64 runs = planned > 0 && rounds > 0 && planned < G_MAXINT / rounds ? planned * rounds : 0;
+    if (runs > results->records->len)
+      g_ptr_array_add(summary,
+                      g_strdup_printf("The run was not finished: it holds %u cell runs of about %" G_GINT64_FORMAT
+                                      "; go on with `benchhost run MATRIX --resume JOURNAL`.",
+                                      results->records->len, runs));
+    else if (!results->end)
+      g_ptr_array_add(summary, g_strdup("The journal has no `end` line: the run was killed, or is still going on."));
   }
   if (results->torn)
     g_ptr_array_add(summary, g_strdup("The journal's last line is torn (the run was killed) and was left out."));

@@ -157,8 +157,7 @@ GPtrArray *bh_spec_read_entries(BhSpec *spec, const BhNode *node, const char *se
   }
   const guint n = node->kind == BH_NODE_LIST ? node->items->len : 1;
   if (n == 0) {
-    bh_node_error(error, node->at, "'%s' is an empty list; name at least one, like '- %s'", section,
-                  g_str_has_prefix(section, "workload") ? "noop" : "serial");
+    bh_node_error(error, node->at, "'%s' is an empty list; name at least one, like '- NAME' (`benchhost list` shows them)", section);
     return NULL;
   }
   for (guint i = 0; i < n; i++) {

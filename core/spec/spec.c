@@ -262,8 +262,8 @@ static gboolean read_root(BhSpec *spec, GError **error) {
   static const char *const needed[] = {"workloads", "backends", NULL};
   for (guint i = 0; needed[i]; i++)
     if (!bh_node_get(spec->root, needed[i])) {
-      bh_node_error(error, spec->root->at, "'%s' is missing; name at least one, like '%s: [%s]'", needed[i], needed[i],
-                    i ? "serial" : "noop");
+      bh_node_error(error, spec->root->at, "'%s' is missing; name at least one, like '%s: [NAME]' (`benchhost list` shows them)",
+                    needed[i], needed[i]);
       return FALSE;
     }
   return TRUE;

@@ -2,6 +2,7 @@
  * Owns the journal's lines about the run as a whole: `run`, `resume`, `end`, and the check that a journal to be resumed
  * belongs to the plan at hand. */
 #include "supervisor/environment.h"
+#include "base/json.h"
 #include "supervisor/journal.h"
 #include "supervisor/tree.h"
 
@@ -65,7 +66,7 @@ static char *plan_digest(const BhPlan *plan) {
     const BhCell *cell = plan->cells->pdata[i];
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
     json_node_take_object(node, measure_object(&cell->measure));
-    g_autofree char *measure = json_to_string(node, FALSE);
+    g_autofree char *measure = bh_json_text(node, FALSE);
     g_checksum_update(sum, (const guchar *)cell->id, -1);
     g_checksum_update(sum, (const guchar *)measure, -1);
   }

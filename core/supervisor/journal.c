@@ -3,6 +3,8 @@
  * synced or not there at all. What the lines say is journal-lines.c's and cell-line.c's business. */
 #include "supervisor/journal.h"
 
+#include "base/json.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -124,7 +126,7 @@ BhJournal *bh_journal_resume(const char *path, goffset good_bytes, GError **erro
 gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error) {
   g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
   json_node_set_object(node, line);
-  g_autofree char *json = json_to_string(node, FALSE);
+  g_autofree char *json = bh_json_text(node, FALSE);
   g_autofree char *text = g_strconcat(json, "\n", NULL);
   const gsize length = strlen(text);
   int code = journal->broken ? EIO : 0;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MOST_SIBLINGS 16 /* hardware threads of one core */
+
 /* The affinity mask as ascending CPU numbers; grows until the kernel's mask fits. */
 static GArray *mask_cpus(void) {
   GArray *cpus = g_array_new(FALSE, FALSE, sizeof(int));
@@ -94,22 +96,22 @@ static void complete(GArray *order, const GArray *mask) {
       g_array_append_val(order, g_array_index(mask, int, i));
 }
 
-static void orders(BhPlacement *placement, const GArray *mask) {
-  placement->compact = g_array_new(FALSE, FALSE, sizeof(int));
-  placement->spread = g_array_new(FALSE, FALSE, sizeof(int));
+void bh_placement_orders(const char *synthetic, const GArray *mask, GArray **ret_compact, GArray **ret_spread) {
+  GArray *compact = *ret_compact = g_array_new(FALSE, FALSE, sizeof(int));
+  GArray *spread = *ret_spread = g_array_new(FALSE, FALSE, sizeof(int));
   hwloc_topology_t topology;
   if (hwloc_topology_init(&topology) == 0) {
-    if (hwloc_topology_load(topology) == 0)
-      for (guint sibling = 0; placement->spread->len < mask->len && sibling < 16; sibling++) {
-        walk(topology, sibling, mask, placement->compact);
+    if ((!synthetic || hwloc_topology_set_synthetic(topology, synthetic) == 0) && hwloc_topology_load(topology) == 0)
+      for (guint sibling = 0; spread->len < mask->len && sibling < MOST_SIBLINGS; sibling++) {
+        walk(topology, sibling, mask, compact);
         GArray *dealt = deal(hwloc_get_root_obj(topology), sibling, mask);
-        g_array_append_vals(placement->spread, dealt->data, dealt->len);
+        g_array_append_vals(spread, dealt->data, dealt->len);
         g_array_unref(dealt);
       }
     hwloc_topology_destroy(topology);
   }
-  complete(placement->compact, mask);
-  complete(placement->spread, mask);
+  complete(compact, mask);
+  complete(spread, mask);
 }
 
 /* A field of /proc/meminfo in bytes; 0: not there. hwloc's own figure is wrong in some virtual machines. */
@@ -138,7 +140,7 @@ BhPlacement *bh_placement_new(void) {
   placement->cores = mask->len;
   if (placement->quota_cores > 0 && ceil(placement->quota_cores) < mask->len)
     placement->cores = (guint)ceil(placement->quota_cores);
-  orders(placement, mask);
+  bh_placement_orders(NULL, mask, &placement->compact, &placement->spread);
   g_array_unref(mask);
   guint64 unused = 0;
   const guint64 limit = bh_cgroup_memory_limit("", &unused);

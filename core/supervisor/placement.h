@@ -21,3 +21,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhPlacement, bh_placement_free)
 const BhPlacement *bh_placement_shared(void);
 /* MemAvailable now, capped by what the cgroup still allows: two or three small files. */
 guint64 bh_placement_memory_available_bytes(void);
+/* The two orders over the CPUs in `mask` (of int, ascending). `synthetic`: one of hwloc's made-up machines
+ * ("package:2 core:4 pu:2"), for tests; NULL: this one. Caller unrefs both. */
+void bh_placement_orders(const char *synthetic, const GArray *mask, GArray **ret_compact, GArray **ret_spread);

@@ -3,6 +3,8 @@
  * JSON, read back with every type checked. The seed travels as text: JSON readers keep 63 bits at most. */
 #include "worker/request.h"
 
+#include "base/json.h"
+
 #include "supervisor/placement.h"
 
 #include <string.h>
@@ -170,7 +172,7 @@ char *bh_worker_request_to_text(const BhWorkerRequest *request) {
   json_builder_add_int_value(builder, (gint64)MIN(request->memory_bytes, (guint64)G_MAXINT64));
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  return json_to_string(root, FALSE);
+  return bh_json_text(root, FALSE);
 }
 
 /* ---- Reading: the first thing wrong is said, later reads do nothing. ---- */

@@ -3,6 +3,8 @@
  * no thread before the backend has opened (a backend may fork there) and none after. */
 #include "worker/record.h"
 
+#include "base/json.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +27,7 @@ static void on_terminate(int signal_number) {
 static void send_event(JsonObject *event) {
   g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
   json_node_set_object(node, event);
-  g_autofree char *text = json_to_string(node, FALSE);
+  g_autofree char *text = bh_json_text(node, FALSE);
   g_autofree char *line = g_strconcat(text, "\n", NULL);
   const char *p = line;
   for (gsize left = strlen(line); left;) {

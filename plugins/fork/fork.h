@@ -39,7 +39,7 @@ typedef struct {
   bh_share *shares; /* per loop */
   void **view;
   bh_lane *lanes;
-  void *reduce, *scratch; /* all workers' parts, one after the other */
+  void *reduce, *scratch;               /* all workers' parts, one after the other */
   uint64_t reduce_bytes, scratch_bytes; /* of one worker */
   bh_child *children;
 } bh_fork;

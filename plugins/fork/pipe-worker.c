@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worker's end of transport: pipe, and what both ends compute alike: which bytes travel with which message. A worker
- * holds each region at its full size as untouched private pages, so that item i lies at base + i * stride as everywhere and
- * only pages it was sent or wrote cost memory.
+ * The worker's end of transport: pipe, and what both ends compute alike: which bytes travel with which message. A
+ * worker holds each region at its full size as untouched private pages, so that item i lies at base + i * stride as
+ * everywhere and only pages it was sent or wrote cost memory.
  */
 #include "pipe.h"
 
-/* Whether an earlier loop of the run wrote this region, or another use of this kernel touches it: then what the slice held
- * before must be kept, so it is sent like INOUT. Else a fresh OUT slice is poison, which the worker can make itself. */
+/* Whether an earlier loop of the run wrote this region, or another use of this kernel touches it: then what the slice
+ * held before must be kept, so it is sent like INOUT. Else a fresh OUT slice is poison, which the worker can make
+ * itself. */
 static int kept_before(const bh_problem *problem, uint32_t loop, uint32_t u) {
   const bh_kernel *kernel = &problem->kernels[problem->loops[loop].kernel];
   uint32_t region = kernel->uses[u].region;
   for (uint32_t i = 0; i < kernel->n_uses; i++)
-    if (i != u && kernel->uses[i].region == region) return 1;
+    if (i != u && kernel->uses[i].region == region)
+      return 1;
   for (uint32_t l = 0; l < loop; l++) {
     const bh_kernel *earlier = &problem->kernels[problem->loops[l].kernel];
     for (uint32_t i = 0; i < earlier->n_uses; i++)
-      if (earlier->uses[i].region == region && earlier->uses[i].role != BH_IN) return 1;
+      if (earlier->uses[i].region == region && earlier->uses[i].role != BH_IN)
+        return 1;
   }
   return 0;
 }
@@ -24,30 +27,36 @@ static int kept_before(const bh_problem *problem, uint32_t loop, uint32_t u) {
 uint32_t bh_pipe_flags(const bh_fork *f, uint32_t loop, uint32_t u) {
   const bh_use *use = &f->problem->kernels[f->problem->loops[loop].kernel].uses[u];
   const bh_region *region = &f->problem->regions[use->region];
-  if (region->role == BH_SCRATCH || use->role == BH_SCRATCH) return 0;
-  if (use->role == BH_REDUCE) return BH_PIPE_REDUCED;
+  if (region->role == BH_SCRATCH || use->role == BH_SCRATCH)
+    return 0;
+  if (use->role == BH_REDUCE)
+    return BH_PIPE_REDUCED;
   int writes = use->role != BH_IN;
   if (use->split != BH_BY_ITEM) {
-    if (use->split == BH_WHOLE && !writes) return BH_PIPE_ALL;
+    if (use->split == BH_WHOLE && !writes)
+      return BH_PIPE_ALL;
     return BH_PIPE_OWN | (writes ? BH_PIPE_OWN_BACK : 0);
   }
-  if (!writes) return BH_PIPE_SENT;
-  if (use->role != BH_OUT || kept_before(f->problem, loop, u)) return BH_PIPE_SENT | BH_PIPE_BACK;
+  if (!writes)
+    return BH_PIPE_SENT;
+  if (use->role != BH_OUT || kept_before(f->problem, loop, u))
+    return BH_PIPE_SENT | BH_PIPE_BACK;
   return BH_PIPE_BACK | (region->role == BH_TEMP ? 0 : BH_PIPE_FILLED);
 }
 
 struct iovec bh_pipe_part(const bh_fork *f, uint32_t region, uint32_t worker) {
   const bh_region *r = &f->problem->regions[region];
   char *base = f->view[region];
-  return (struct iovec){ r->split == BH_BY_WORKER ? base + worker * r->bytes : base, r->bytes };
+  return (struct iovec){r->split == BH_BY_WORKER ? base + worker * r->bytes : base, r->bytes};
 }
 
 struct iovec bh_pipe_slice(const bh_fork *f, uint32_t loop, uint32_t u, uint64_t begin, uint64_t end) {
   const bh_loop *l = &f->problem->loops[loop];
   const bh_use *use = &f->problem->kernels[l->kernel].uses[u];
   uint64_t offset = begin * use->stride_bytes, length = (end - begin) * use->stride_bytes;
-  if (use->slice) use->slice(l->params, begin, end, &offset, &length);
-  return (struct iovec){ (char *)f->view[use->region] + offset, length };
+  if (use->slice)
+    use->slice(l->params, begin, end, &offset, &length);
+  return (struct iovec){(char *)f->view[use->region] + offset, length};
 }
 
 int bh_pipe_slices(const bh_fork *f, const bh_pipe_header *header, uint32_t flag, struct iovec *ret) {
@@ -65,15 +74,17 @@ int bh_pipe_parts(const bh_fork *f, const bh_pipe_header *header, uint32_t worke
   for (uint32_t u = 0; u < kernel->n_uses; u++) {
     uint32_t flags = bh_pipe_flags(f, header->index, u), region = kernel->uses[u].region;
     if (flags & BH_PIPE_REDUCED)
-      ret[n++] = (struct iovec){ f->lanes[worker].own[region], f->problem->regions[region].bytes };
-    if (flags & BH_PIPE_OWN_BACK) ret[n++] = bh_pipe_part(f, region, worker);
+      ret[n++] = (struct iovec){f->lanes[worker].own[region], f->problem->regions[region].bytes};
+    if (flags & BH_PIPE_OWN_BACK)
+      ret[n++] = bh_pipe_part(f, region, worker);
   }
   return n;
 }
 
 int bh_pipe_advance(struct iovec *list, int n, size_t done) {
   int used = 0;
-  while (used < n && done >= list[used].iov_len) done -= list[used++].iov_len;
+  while (used < n && done >= list[used].iov_len)
+    done -= list[used++].iov_len;
   if (used < n) {
     list[used].iov_base = (char *)list[used].iov_base + done;
     list[used].iov_len -= done;
@@ -87,22 +98,24 @@ typedef struct {
   bh_fork *f;
   uint32_t worker;
   int from, to;
-  uint64_t run;     /* whose REDUCE parts are started */
-  uint64_t *words;  /* per region: the poison of the last bind */
+  uint64_t run;    /* whose REDUCE parts are started */
+  uint64_t *words; /* per region: the poison of the last bind */
 } pipe_worker;
 
 /* Moves all of `list`, or leaves: the other end is gone. */
 static void move_all(int fd, struct iovec *list, int n, int writing) {
   for (int at = bh_pipe_advance(list, n, 0); at < n;) {
     ssize_t done = writing ? writev(fd, list + at, n - at) : readv(fd, list + at, n - at);
-    if (done == -1 && errno == EINTR) continue;
-    if (done <= 0) _exit(0);
+    if (done == -1 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      _exit(0);
     at += bh_pipe_advance(list + at, n - at, (size_t)done);
   }
 }
 
 static void answer(pipe_worker *w, bh_pipe_header *header, struct iovec *list, int n) {
-  list[0] = (struct iovec){ header, sizeof *header };
+  list[0] = (struct iovec){header, sizeof *header};
   move_all(w->to, list, n + 1, 1);
 }
 
@@ -111,13 +124,17 @@ static void fill_poison(char *base, uint64_t word, uint64_t offset, uint64_t len
   char *at = base + offset, *end = at + length;
   unsigned char bytes[8];
   memcpy(bytes, &word, 8);
-  for (; at < end && (uintptr_t)(at - base) % 8; at++) *at = (char)bytes[(at - base) % 8];
-  for (; end - at >= 8; at += 8) memcpy(at, &word, 8);
-  for (; at < end; at++) *at = (char)bytes[(at - base) % 8];
+  for (; at < end && (uintptr_t)(at - base) % 8; at++)
+    *at = (char)bytes[(at - base) % 8];
+  for (; end - at >= 8; at += 8)
+    memcpy(at, &word, 8);
+  for (; at < end; at++)
+    *at = (char)bytes[(at - base) % 8];
 }
 
 static void begin_run(pipe_worker *w, const bh_pipe_header *header, const bh_kernel *kernel) {
-  if (w->run == header->run) return;
+  if (w->run == header->run)
+    return;
   w->run = header->run;
   bh_lane_identity(&w->f->lanes[w->worker], kernel->uses, kernel->n_uses);
 }
@@ -129,7 +146,8 @@ static void run_chunk(pipe_worker *w, bh_pipe_header *header) {
   move_all(w->from, list, n, 0);
   begin_run(w, header, kernel);
   for (uint32_t u = 0; u < kernel->n_uses; u++) {
-    if (!(bh_pipe_flags(w->f, header->index, u) & BH_PIPE_FILLED)) continue;
+    if (!(bh_pipe_flags(w->f, header->index, u) & BH_PIPE_FILLED))
+      continue;
     uint32_t region = kernel->uses[u].region;
     struct iovec slice = bh_pipe_slice(w->f, header->index, u, header->begin, header->end);
     char *base = w->f->view[region];
@@ -150,33 +168,44 @@ static void take_region(pipe_worker *w, const bh_pipe_header *header) {
   uint32_t r = header->index;
   struct iovec part = bh_pipe_part(w->f, r, w->worker);
   if (header->kind == BH_PIPE_WHOLE)
-    part = (struct iovec){ w->f->view[r], bh_regions_view_bytes(w->f->problem, r, w->f->workers) };
+    part = (struct iovec){w->f->view[r], bh_regions_view_bytes(w->f->problem, r, w->f->workers)};
   if (header->kind != BH_PIPE_POISON) {
     move_all(w->from, &part, 1, 0);
     return;
   }
   w->words[r] = header->begin;
-  if (header->end) fill_poison(w->f->view[r], header->begin, (uint64_t)((char *)part.iov_base - (char *)w->f->view[r]), part.iov_len);
+  if (header->end)
+    fill_poison(w->f->view[r], header->begin, (uint64_t)((char *)part.iov_base - (char *)w->f->view[r]), part.iov_len);
 }
 
 _Noreturn void bh_pipe_worker(bh_fork *f, uint32_t worker, int from, int to) {
-  pipe_worker w = { .f = f, .worker = worker, .from = from, .to = to };
-  bh_pipe_header header = { .kind = BH_PIPE_READY, .begin = (uint64_t)bh_fork_settle(f, worker) };
+  pipe_worker w = {.f = f, .worker = worker, .from = from, .to = to};
+  bh_pipe_header header = {.kind = BH_PIPE_READY, .begin = (uint64_t)bh_fork_settle(f, worker)};
   struct iovec list[1];
   w.words = calloc(f->problem->n_regions + 1u, sizeof *w.words);
-  if (!w.words) _exit(1);
+  if (!w.words)
+    _exit(1);
   answer(&w, &header, list, 0);
   for (;;) {
-    list[0] = (struct iovec){ &header, sizeof header };
+    list[0] = (struct iovec){&header, sizeof header};
     move_all(from, list, 1, 0);
     switch (header.kind) {
     case BH_PIPE_WHOLE:
     case BH_PIPE_PART:
-    case BH_PIPE_POISON: take_region(&w, &header); break;
-    case BH_PIPE_CHUNK: run_chunk(&w, &header); break;
-    case BH_PIPE_END: end_loop(&w, &header); break;
-    case BH_PIPE_SYNC: answer(&w, &header, list, 0); break;
-    default: _exit(0);
+    case BH_PIPE_POISON:
+      take_region(&w, &header);
+      break;
+    case BH_PIPE_CHUNK:
+      run_chunk(&w, &header);
+      break;
+    case BH_PIPE_END:
+      end_loop(&w, &header);
+      break;
+    case BH_PIPE_SYNC:
+      answer(&w, &header, list, 0);
+      break;
+    default:
+      _exit(0);
     }
   }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * transport: pipe, the parent's end: deals out chunks, sends what each needs, collects what comes back. It never blocks on one
- * worker: all pipes are non-blocking here and waited for together, in both directions, so big messages cannot deadlock.
+ * transport: pipe, the parent's end: deals out chunks, sends what each needs, collects what comes back. It never blocks
+ * on one worker: all pipes are non-blocking here and waited for together, in both directions, so big messages cannot
+ * deadlock.
  *
- * A region has a version, counted up whenever its contents in the parent's view change; a link remembers which version its
- * worker holds (of the whole, and of its own part), so that data shared by all is sent once and again only when it changed.
+ * A region has a version, counted up whenever its contents in the parent's view change; a link remembers which version
+ * its worker holds (of the whole, and of its own part), so that data shared by all is sent once and again only when it
+ * changed.
  */
 #include "pipe.h"
 #include <fcntl.h>
@@ -12,7 +14,7 @@
 #include <signal.h>
 
 typedef struct {
-  int to, from; /* non-blocking; -1: none */
+  int to, from;           /* non-blocking; -1: none */
   uint64_t *whole, *part; /* per region: the version held */
   uint64_t *word;         /* per region: the poison word that the worker knows */
   bh_pipe_header out, in;
@@ -42,7 +44,8 @@ static bh_status pipe_accept(const bh_host *h, const bh_value *values, const bh_
   uint32_t workers = ret_needs->workers;
   ret_needs->copies = 1;
   if (problem->member)
-    return h->stop(h, BH_UNSUPPORTED, "transport: pipe runs no teams: members' messages need shared memory (transport: shm)");
+    return h->stop(h, BH_UNSUPPORTED,
+                   "transport: pipe runs no teams: members' messages need shared memory (transport: shm)");
   if (values[BH_FORK_WAIT].i == BH_WAIT_SPIN)
     return h->stop(h, BH_UNSUPPORTED, "transport: pipe waits in the kernel for its pipes: there is no wait: spin");
   for (uint32_t l = 0; l < problem->n_loops && workers > 1; l++) {
@@ -52,8 +55,10 @@ static bh_status pipe_accept(const bh_host *h, const bh_value *values, const bh_
       const bh_region *region = &problem->regions[use->region];
       if (use->split == BH_WHOLE && use->role != BH_IN && use->role != BH_REDUCE && use->role != BH_SCRATCH &&
           region->role != BH_SCRATCH)
-        return h->stop(h, BH_UNSUPPORTED, "kernel '%s' writes region '%s' as a whole: with transport: pipe nobody can tell "
-                       "which worker's bytes count (one worker, or transport: shm, can)", kernel->name, region->name);
+        return h->stop(h, BH_UNSUPPORTED,
+                       "kernel '%s' writes region '%s' as a whole: with transport: pipe nobody can tell "
+                       "which worker's bytes count (one worker, or transport: shm, can)",
+                       kernel->name, region->name);
     }
   }
   return BH_OK;
@@ -62,8 +67,8 @@ static bh_status pipe_accept(const bh_host *h, const bh_value *values, const bh_
 /* ---- Outgoing: what a link sends next ---- */
 
 static void post(pipe_link *link, uint32_t kind, uint32_t index, uint64_t begin, uint64_t end, uint64_t run) {
-  link->out = (bh_pipe_header){ kind, index, begin, end, run };
-  link->out_list[0] = (struct iovec){ &link->out, sizeof link->out };
+  link->out = (bh_pipe_header){kind, index, begin, end, run};
+  link->out_list[0] = (struct iovec){&link->out, sizeof link->out};
   link->out_at = 0;
   link->out_n = 1;
 }
@@ -82,8 +87,8 @@ static int post_region(pipe_state *s, pipe_link *link, uint32_t region, uint32_t
   if (flags & BH_PIPE_ALL && link->whole[region] != version) {
     link->whole[region] = link->part[region] = version;
     post(link, BH_PIPE_WHOLE, region, 0, 0, 0);
-    link->out_list[link->out_n++] = (struct iovec){ s->common.view[region],
-                                                    bh_regions_view_bytes(s->common.problem, region, s->common.workers) };
+    link->out_list[link->out_n++] =
+        (struct iovec){s->common.view[region], bh_regions_view_bytes(s->common.problem, region, s->common.workers)};
     return 1;
   }
   if (flags & BH_PIPE_OWN && link->part[region] != version) {
@@ -113,7 +118,8 @@ static int post_stale(pipe_state *s, pipe_link *link, uint32_t loop) {
 static int loop_answers_end(const pipe_state *s, uint32_t loop) {
   const bh_kernel *kernel = &s->common.problem->kernels[s->common.problem->loops[loop].kernel];
   for (uint32_t u = 0; u < kernel->n_uses; u++)
-    if (bh_pipe_flags(&s->common, loop, u) & (BH_PIPE_REDUCED | BH_PIPE_OWN_BACK)) return 1;
+    if (bh_pipe_flags(&s->common, loop, u) & (BH_PIPE_REDUCED | BH_PIPE_OWN_BACK))
+      return 1;
   return 0;
 }
 
@@ -121,10 +127,12 @@ static void next_of_loop(pipe_state *s, pipe_link *link) {
   const bh_share *share = &s->common.shares[s->job.index];
   uint32_t worker = (uint32_t)(link - s->links), index = s->job.index;
   uint64_t begin, end;
-  if (post_stale(s, link, index)) return;
+  if (post_stale(s, link, index))
+    return;
   if (!link->chunks_out) {
     /* Static chunks are sent ahead as far as the pipe takes them; others only to a worker that has nothing to do. */
-    if (share->schedule != BH_STATIC && link->answers) return;
+    if (share->schedule != BH_STATIC && link->answers)
+      return;
     if (bh_schedule_next(share, &s->claims, &link->cursor, worker, &begin, &end)) {
       post(link, BH_PIPE_CHUNK, index, begin, end, s->run);
       link->out_n += bh_pipe_slices(&s->common, &link->out, BH_PIPE_SENT, link->out_list + 1);
@@ -134,7 +142,8 @@ static void next_of_loop(pipe_state *s, pipe_link *link) {
     link->chunks_out = 1;
   }
   link->closed = 1;
-  if (!loop_answers_end(s, index)) return;
+  if (!loop_answers_end(s, index))
+    return;
   post(link, BH_PIPE_END, index, 0, 0, s->run);
   link->answers++;
 }
@@ -151,7 +160,8 @@ static void next_of_bind(pipe_state *s, pipe_link *link) {
           flags |= how;
         filled |= how & BH_PIPE_FILLED;
       }
-  if (post_region(s, link, region, flags)) return;
+  if (post_region(s, link, region, flags))
+    return;
   uint64_t word = poison_word(s, region);
   if (filled && link->word[region] != word) {
     link->word[region] = word;
@@ -166,7 +176,7 @@ static void next_of_bind(pipe_state *s, pipe_link *link) {
 /* ---- Both directions ---- */
 
 static void expect_header(pipe_link *link) {
-  link->in_list[0] = (struct iovec){ &link->in, sizeof link->in };
+  link->in_list[0] = (struct iovec){&link->in, sizeof link->in};
   link->in_at = link->in_data = 0;
   link->in_n = 1;
 }
@@ -177,11 +187,15 @@ static void received(pipe_state *s, pipe_link *link) {
   if (!link->in_data) {
     link->in_data = 1;
     link->in_at = link->in_n = 0;
-    if (link->in.kind == BH_PIPE_CHUNK) link->in_n = bh_pipe_slices(&s->common, &link->in, BH_PIPE_BACK, link->in_list);
-    if (link->in.kind == BH_PIPE_END) link->in_n = bh_pipe_parts(&s->common, &link->in, worker, link->in_list);
-    if (link->in.kind == BH_PIPE_READY && link->in.begin != BH_OK) s->job.begin = link->in.begin;
+    if (link->in.kind == BH_PIPE_CHUNK)
+      link->in_n = bh_pipe_slices(&s->common, &link->in, BH_PIPE_BACK, link->in_list);
+    if (link->in.kind == BH_PIPE_END)
+      link->in_n = bh_pipe_parts(&s->common, &link->in, worker, link->in_list);
+    if (link->in.kind == BH_PIPE_READY && link->in.begin != BH_OK)
+      s->job.begin = link->in.begin;
     link->in_at = bh_pipe_advance(link->in_list, link->in_n, 0);
-    if (link->in_at < link->in_n) return;
+    if (link->in_at < link->in_n)
+      return;
   }
   link->answers--;
   expect_header(link);
@@ -191,9 +205,12 @@ static void received(pipe_state *s, pipe_link *link) {
 static int move(int fd, struct iovec *list, int *at, int n, int writing) {
   while (*at < n) {
     ssize_t done = writing ? writev(fd, list + *at, n - *at) : readv(fd, list + *at, n - *at);
-    if (done == -1 && errno == EINTR) continue;
-    if (done == -1 && errno == EAGAIN) return 0;
-    if (done <= 0) return -1;
+    if (done == -1 && errno == EINTR)
+      continue;
+    if (done == -1 && errno == EAGAIN)
+      return 0;
+    if (done <= 0)
+      return -1;
     *at += bh_pipe_advance(list + *at, n - *at, (size_t)done);
   }
   return 0;
@@ -203,23 +220,29 @@ static int move(int fd, struct iovec *list, int *at, int n, int writing) {
 static int push(pipe_state *s, pipe_link *link) {
   for (;;) {
     if (link->out_at == link->out_n) {
-      if (link->closed) return 0;
+      if (link->closed)
+        return 0;
       link->out_at = link->out_n = 0;
       if (s->job.kind == BH_PIPE_CHUNK)
         next_of_loop(s, link);
       else
         next_of_bind(s, link);
-      if (link->out_n == 0) return 0;
+      if (link->out_n == 0)
+        return 0;
     }
-    if (move(link->to, link->out_list, &link->out_at, link->out_n, 1)) return -1;
-    if (link->out_at < link->out_n) return 0;
+    if (move(link->to, link->out_list, &link->out_at, link->out_n, 1))
+      return -1;
+    if (link->out_at < link->out_n)
+      return 0;
   }
 }
 
 static int pull(pipe_state *s, pipe_link *link) {
   while (link->answers) {
-    if (move(link->from, link->in_list, &link->in_at, link->in_n, 0)) return -1;
-    if (link->in_at < link->in_n) return 0;
+    if (move(link->from, link->in_list, &link->in_at, link->in_n, 0))
+      return -1;
+    if (link->in_at < link->in_n)
+      return 0;
     received(s, link);
   }
   return 0;
@@ -227,11 +250,13 @@ static int pull(pipe_state *s, pipe_link *link) {
 
 static bh_status lost(pipe_state *s, uint32_t worker) {
   bh_child *child = &s->common.children[worker];
-  struct timespec moment = { 0, 1000000 };
+  struct timespec moment = {0, 1000000};
   s->broken = 1;
   /* Its pipes close a moment before it can be reaped; a worker that closed them and lives on is ended. */
-  for (int tries = 0; !bh_child_gone(child) && tries < 1000; tries++) nanosleep(&moment, NULL);
-  if (!child->gone) bh_child_end(child);
+  for (int tries = 0; !bh_child_gone(child) && tries < 1000; tries++)
+    nanosleep(&moment, NULL);
+  if (!child->gone)
+    bh_child_end(child);
   return bh_child_report(s->common.host, child, worker);
 }
 
@@ -241,27 +266,30 @@ static bh_status drive_all(pipe_state *s) {
     int busy = 0;
     for (uint32_t w = 0; w < workers; w++) {
       pipe_link *link = &s->links[w];
-      if (push(s, link) || pull(s, link) || push(s, link)) return lost(s, w);
+      if (push(s, link) || pull(s, link) || push(s, link))
+        return lost(s, w);
       int sending = link->out_at < link->out_n;
       busy |= sending || link->answers || !link->closed;
-      s->polls[2 * w] = (struct pollfd){ .fd = sending ? link->to : -1, .events = POLLOUT };
-      s->polls[2 * w + 1] = (struct pollfd){ .fd = link->answers ? link->from : -1, .events = POLLIN };
+      s->polls[2 * w] = (struct pollfd){.fd = sending ? link->to : -1, .events = POLLOUT};
+      s->polls[2 * w + 1] = (struct pollfd){.fd = link->answers ? link->from : -1, .events = POLLIN};
     }
-    if (!busy) return BH_OK;
+    if (!busy)
+      return BH_OK;
     /* A dead worker's pipe may be held open by a program that it started: so look after the processes too. */
     if (poll(s->polls, 2 * workers, 100) == 0)
       for (uint32_t w = 0; w < workers; w++)
-        if (bh_child_gone(&s->common.children[w])) return lost(s, w);
+        if (bh_child_gone(&s->common.children[w]))
+          return lost(s, w);
   }
 }
 
 /* One job on all links, with SIGPIPE kept from killing the process for writing to a worker that died. */
 static bh_status drive(pipe_state *s, uint32_t kind, uint32_t index) {
   sigset_t pipe_set, old, pending;
-  struct timespec now = { 0, 0 };
+  struct timespec now = {0, 0};
   if (s->broken)
     return s->common.host->stop(s->common.host, BH_FAIL, "a worker process is gone: the pool cannot run any more");
-  s->job = (bh_pipe_header){ .kind = kind, .index = index };
+  s->job = (bh_pipe_header){.kind = kind, .index = index};
   for (uint32_t w = 0; w < s->common.workers; w++) {
     pipe_link *link = &s->links[w];
     link->synced = 0;
@@ -275,7 +303,8 @@ static bh_status drive(pipe_state *s, uint32_t kind, uint32_t index) {
   pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
   bh_status status = drive_all(s);
   if (s->broken && !sigismember(&pending, SIGPIPE))
-    while (sigtimedwait(&pipe_set, NULL, &now) == -1 && errno == EINTR) continue;
+    while (sigtimedwait(&pipe_set, NULL, &now) == -1 && errno == EINTR)
+      continue;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return status;
 }
@@ -284,8 +313,10 @@ static bh_status drive(pipe_state *s, uint32_t kind, uint32_t index) {
 
 static void close_links(pipe_state *s) {
   for (uint32_t w = 0; s->links && w < s->common.workers; w++) {
-    if (s->links[w].to >= 0) close(s->links[w].to);
-    if (s->links[w].from >= 0) close(s->links[w].from);
+    if (s->links[w].to >= 0)
+      close(s->links[w].to);
+    if (s->links[w].from >= 0)
+      close(s->links[w].from);
     s->links[w].to = s->links[w].from = -1;
   }
 }
@@ -293,8 +324,10 @@ static void close_links(pipe_state *s) {
 static void pipe_close(bh_fork *common) {
   pipe_state *s = (pipe_state *)common;
   close_links(s); /* idle workers read the end of their pipe and leave */
-  for (uint32_t w = 0; common->children && w < common->workers; w++) bh_child_end(&common->children[w]);
-  for (uint32_t w = 0; s->links && w < common->workers; w++) free(s->links[w].whole);
+  for (uint32_t w = 0; common->children && w < common->workers; w++)
+    bh_child_end(&common->children[w]);
+  for (uint32_t w = 0; s->links && w < common->workers; w++)
+    free(s->links[w].whole);
   free(s->links);
   free(s->polls);
   free(s->version);
@@ -311,21 +344,26 @@ static bh_status pipe_memory(pipe_state *s) {
   for (uint32_t w = 0; links && w < workers; w++) {
     links[w].to = links[w].from = -1;
     expect_header(&links[w]);
-    if (!(links[w].whole = calloc(3 * (size_t)regions, sizeof *links[w].whole))) fits = 0;
-    if (!fits) continue;
+    if (!(links[w].whole = calloc(3 * (size_t)regions, sizeof *links[w].whole)))
+      fits = 0;
+    if (!fits)
+      continue;
     links[w].part = links[w].whole + regions;
     links[w].word = links[w].part + regions;
   }
   s->links = links;
-  if (fits) s->poisoned = s->version + regions;
-  return fits ? BH_OK : s->common.host->stop(s->common.host, BH_OUT_OF_MEMORY, "no memory for %" PRIu32 " pipes", workers);
+  if (fits)
+    s->poisoned = s->version + regions;
+  return fits ? BH_OK
+              : s->common.host->stop(s->common.host, BH_OUT_OF_MEMORY, "no memory for %" PRIu32 " pipes", workers);
 }
 
 static bh_status pipe_start(pipe_state *s, uint32_t w) {
   const bh_host *h = s->common.host;
   pipe_link *link = &s->links[w];
   int down[2], up[2];
-  if (pipe2(down, O_CLOEXEC)) return h->stop(h, BH_FAIL, "cannot make a pipe for worker %" PRIu32 ": %s", w, strerror(errno));
+  if (pipe2(down, O_CLOEXEC))
+    return h->stop(h, BH_FAIL, "cannot make a pipe for worker %" PRIu32 ": %s", w, strerror(errno));
   link->to = down[1];
   if (pipe2(up, O_CLOEXEC)) {
     close(down[0]);
@@ -345,20 +383,27 @@ static bh_status pipe_start(pipe_state *s, uint32_t w) {
   close(up[1]);
   fcntl(link->to, F_SETFL, O_NONBLOCK);
   fcntl(link->from, F_SETFL, O_NONBLOCK);
-  if (pid > 0) return BH_OK;
-  return h->stop(h, BH_FAIL, "cannot fork worker %" PRIu32 " of %" PRIu32 ": %s", w, s->common.workers, strerror(failed));
+  if (pid > 0)
+    return BH_OK;
+  return h->stop(h, BH_FAIL, "cannot fork worker %" PRIu32 " of %" PRIu32 ": %s", w, s->common.workers,
+                 strerror(failed));
 }
 
-static bh_status pipe_open(const bh_host *h, const bh_value *values, const bh_problem *problem, const void *workload_state,
-                           bh_fork **ret) {
+static bh_status pipe_open(const bh_host *h, const bh_value *values, const bh_problem *problem,
+                           const void *workload_state, bh_fork **ret) {
   pipe_state *s = aligned_alloc(64, bh_regions_round(sizeof *s));
-  if (!s) return h->stop(h, BH_OUT_OF_MEMORY, "no memory for the pool itself");
+  if (!s)
+    return h->stop(h, BH_OUT_OF_MEMORY, "no memory for the pool itself");
   memset(s, 0, sizeof *s);
   bh_status status = bh_fork_prepare(&s->common, h, values, problem, workload_state, 0);
-  if (status == BH_OK) status = pipe_memory(s);
-  for (uint32_t w = 0; status == BH_OK && w < s->common.workers; w++) status = pipe_start(s, w);
-  if (status == BH_OK) status = drive(s, BH_PIPE_READY, 0);
-  if (status == BH_OK) status = (bh_status)s->job.begin;
+  if (status == BH_OK)
+    status = pipe_memory(s);
+  for (uint32_t w = 0; status == BH_OK && w < s->common.workers; w++)
+    status = pipe_start(s, w);
+  if (status == BH_OK)
+    status = drive(s, BH_PIPE_READY, 0);
+  if (status == BH_OK)
+    status = (bh_status)s->job.begin;
   if (status == BH_OK)
     *ret = &s->common;
   else
@@ -369,7 +414,8 @@ static bh_status pipe_open(const bh_host *h, const bh_value *values, const bh_pr
 static bh_status pipe_bind(bh_fork *common, uint32_t index) {
   pipe_state *s = (pipe_state *)common;
   bh_role role = common->problem->regions[index].role;
-  if (role == BH_SCRATCH) return BH_OK;
+  if (role == BH_SCRATCH)
+    return BH_OK;
   s->version[index]++;
   s->poisoned[index] = role == BH_OUT ? s->version[index] : 0;
   return drive(s, BH_PIPE_SYNC, index);
@@ -381,11 +427,13 @@ static bh_status pipe_run_loop(bh_fork *common, uint32_t index) {
   atomic_store_explicit(&s->claims.next, 0, memory_order_relaxed);
   s->run++;
   bh_status status = drive(s, BH_PIPE_CHUNK, index);
-  if (status != BH_OK) return status;
+  if (status != BH_OK)
+    return status;
   bh_lanes_join_uses(common->lanes, common->workers, kernel->uses, kernel->n_uses, common->view);
   for (uint32_t u = 0; u < kernel->n_uses; u++) {
     uint32_t flags = bh_pipe_flags(common, index, u), region = kernel->uses[u].region;
-    if (!(flags & (BH_PIPE_BACK | BH_PIPE_OWN_BACK | BH_PIPE_REDUCED))) continue;
+    if (!(flags & (BH_PIPE_BACK | BH_PIPE_OWN_BACK | BH_PIPE_REDUCED)))
+      continue;
     s->version[region]++;
     for (uint32_t w = 0; w < common->workers && flags & BH_PIPE_OWN_BACK; w++)
       s->links[w].part[region] = s->version[region];
@@ -398,10 +446,10 @@ static bh_status pipe_run_team(bh_fork *common) {
 }
 
 const bh_fork_transport bh_fork_pipe = {
-  .accept = pipe_accept,
-  .open = pipe_open,
-  .bind = pipe_bind,
-  .run_loop = pipe_run_loop,
-  .run_team = pipe_run_team,
-  .close = pipe_close,
+    .accept = pipe_accept,
+    .open = pipe_open,
+    .bind = pipe_bind,
+    .run_loop = pipe_run_loop,
+    .run_team = pipe_run_team,
+    .close = pipe_close,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the two ends of transport: pipe agree on. A message is a header and then data whose lengths both ends compute from
- * it, so nothing is said twice. The parent sends without ever blocking; a worker reads, works and answers in turn.
+ * What the two ends of transport: pipe agree on. A message is a header and then data whose lengths both ends compute
+ * from it, so nothing is said twice. The parent sends without ever blocking; a worker reads, works and answers in turn.
  */
 #pragma once
 #include "fork.h"
@@ -27,13 +27,13 @@ typedef struct {
 
 /* How one use of one loop travels. Bits. */
 enum {
-  BH_PIPE_SENT = 1,     /* its slice goes to the worker with the chunk */
-  BH_PIPE_BACK = 2,     /* its slice comes back with the answer */
-  BH_PIPE_FILLED = 4,   /* the worker fills its slice with poison first */
-  BH_PIPE_ALL = 8,      /* the worker needs all of it, up to date, before its first chunk */
-  BH_PIPE_OWN = 16,     /* likewise its own part (the whole region where there is one worker) */
-  BH_PIPE_OWN_BACK = 32,/* its own part comes back at the end of the loop */
-  BH_PIPE_REDUCED = 64  /* its REDUCE part comes back at the end of the loop */
+  BH_PIPE_SENT = 1,      /* its slice goes to the worker with the chunk */
+  BH_PIPE_BACK = 2,      /* its slice comes back with the answer */
+  BH_PIPE_FILLED = 4,    /* the worker fills its slice with poison first */
+  BH_PIPE_ALL = 8,       /* the worker needs all of it, up to date, before its first chunk */
+  BH_PIPE_OWN = 16,      /* likewise its own part (the whole region where there is one worker) */
+  BH_PIPE_OWN_BACK = 32, /* its own part comes back at the end of the loop */
+  BH_PIPE_REDUCED = 64   /* its REDUCE part comes back at the end of the loop */
 };
 
 /* Flags of use `u` of loop `loop`. */
@@ -42,7 +42,8 @@ uint32_t bh_pipe_flags(const bh_fork *f, uint32_t loop, uint32_t u);
 struct iovec bh_pipe_part(const bh_fork *f, uint32_t region, uint32_t worker);
 /* The bytes of items [begin, end) in use `u` of loop `loop`, in this process's view. */
 struct iovec bh_pipe_slice(const bh_fork *f, uint32_t loop, uint32_t u, uint64_t begin, uint64_t end);
-/* The data behind a CHUNK header: uses with `flag`; behind an END header: REDUCE parts and written parts. Return counts. */
+/* The data behind a CHUNK header: uses with `flag`; behind an END header: REDUCE parts and written parts. Return
+ * counts. */
 int bh_pipe_slices(const bh_fork *f, const bh_pipe_header *header, uint32_t flag, struct iovec *ret);
 int bh_pipe_parts(const bh_fork *f, const bh_pipe_header *header, uint32_t worker, struct iovec *ret);
 /* Moves `list` on by `done` bytes; returns how many entries are used up. */

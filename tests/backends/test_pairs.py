@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every backend against workloads that notice broken promises, without the core: each cell is one run of `pair`, the
-contract's life of a cell. Needs PAIR (the program), CHECKS (folder of check-*.so), BACKENDS (folder of NAME/NAME.so)."""
+"""Every backend against workloads that notice broken promises, without the core: each cell is one run of `pair`,
+the contract's life of a cell. Needs PAIR (the program), CHECKS (folder of check-*.so), BACKENDS (folder of NAME/NAME.so)."""
 import os
 import random
 import re
@@ -71,7 +71,8 @@ def pair(check, variant, *texts):
 @pytest.mark.parametrize("case", ["roles", "chain", "ragged", "two-writers"])
 def test_items(case, n, variant):
     for min_chunk in 1, 16, 5000:
-        assert pair("check-items", variant, f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=4") == ("ok", "")
+        texts = [f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=4"]
+        assert pair("check-items", variant, *texts) == ("ok", "")
 
 
 @on_every_backend
@@ -99,7 +100,8 @@ def test_results_of_an_earlier_run_do_not_survive(variant):
 
 @on_every_backend
 def test_kernel_without_host_code(variant):
-    assert pair("check-items", variant, "case=device-only") == ("unsupported", "kernel 'check' has no code for the host")
+    expected = ("unsupported", "kernel 'check' has no code for the host")
+    assert pair("check-items", variant, "case=device-only") == expected
 
 
 @on_every_backend
@@ -141,7 +143,10 @@ def test_team_failures(case, expected, variant):
     assert re.search(expected, reason)
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v[0] == "fork" and (workers(v) > 1 or is_pipe(v))], ids=ident)
+WITH_CHILDREN = [v for v in VARIANTS if v[0] == "fork" and (workers(v) > 1 or is_pipe(v))]
+
+
+@pytest.mark.parametrize("variant", WITH_CHILDREN, ids=ident)
 def test_dead_worker_is_reported(variant):
     status, reason = pair("check-items", variant, "case=die", "n=1000")
     assert status == "failed"
@@ -164,6 +169,8 @@ def test_random_combinations():
             f"chunk={rng.choice([0, 1, 2, 7, 100, 10**9])}",
             f"pin={rng.choice(['none', 'compact'])}",
         ]
-        options.append("transport=pipe" if backend == "fork" and rng.random() < 0.5 else f"wait={rng.choice(['block', 'spin'])}")
-        case, n, grain = rng.choice(["roles", "chain", "ragged", "two-writers"]), rng.randint(0, 3000), rng.choice([0, 1, 3, 64])
-        assert pair("check-items", (backend, options), f"case={case}", f"n={n}", f"min-chunk={grain}") == ("ok", "")
+        pipe = backend == "fork" and rng.random() < 0.5
+        options.append("transport=pipe" if pipe else f"wait={rng.choice(['block', 'spin'])}")
+        case = rng.choice(["roles", "chain", "ragged", "two-writers"])
+        texts = [f"case={case}", f"n={rng.randint(0, 3000)}", f"min-chunk={rng.choice([0, 1, 3, 64])}"]
+        assert pair("check-items", (backend, options), *texts) == ("ok", "")

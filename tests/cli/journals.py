@@ -4,10 +4,14 @@ import json
 import statistics
 
 
+PLUGINS = {"workload": ["prime", "sleep", "noop", "train"], "backend": ["serial", "pthread", "fork", "cuda"]}
+
+
 def run_line(name="pools", cells=1, rounds=1, **more):
     return {"type": "run", "schema": 1, "benchhost": "0.1.0", "started": "2026-01-02T03:04:05Z",
             "argv": ["benchhost", "run", f"{name}.yaml"], "matrix": {"path": f"{name}.yaml", "name": name, "text": ""},
-            "seed": 42, "measure": {}, "cells": cells, "rounds": rounds, "environment": {}, "plugins": [], **more}
+            "seed": 42, "measure": {}, "cells": cells, "rounds": rounds, "environment": {},
+            "plugins": [{"kind": kind, "name": name} for kind, found in PLUGINS.items() for name in found], **more}
 
 
 def figure(samples):

@@ -45,7 +45,7 @@ BAD = [
     ("misspelt key", HEAD + "workload: [noop]\nbackends: [serial]\n", "2:1", ["unknown key 'workload'", "did you mean 'workloads'"]),
     ("unrelated key", HEAD + "frobnicate: 1\n" + TAIL, "2:1", ["unknown key 'frobnicate'", "known: benchhost"]),
     ("no workloads", HEAD + "backends: [serial]\n", "1:1", ["'workloads' is missing"]),
-    ("no backends", HEAD + "workloads: [noop]\n", "1:1", ["'backends' is missing", "serial"]),
+    ("no backends", HEAD + "workloads: [noop]\n", "1:1", ["'backends' is missing", "NAME"]),
     ("workloads is a map", HEAD + "workloads: {noop: {}}\nbackends: [serial]\n", "2:12", ["expected a list", "- NAME"]),
     ("no workload in the list", HEAD + "workloads: []\nbackends: [serial]\n", "2:12", ["empty list"]),
     ("name is a list", HEAD + "name: [a]\n" + TAIL, "2:7", ["'name' is a list"]),

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -32,7 +33,8 @@ WORKLOADS = {
 
 
 def run(tmp_path, text, *arguments):
-    matrix, journal = tmp_path / "matrix.yaml", tmp_path / "journal.jsonl"
+    folder = pathlib.Path(tempfile.mkdtemp(dir=tmp_path))
+    matrix, journal = folder / "matrix.yaml", folder / "journal.jsonl"
     matrix.write_text(text)
     result = subprocess.run([BENCHHOST, "run", matrix, "--output", journal, *arguments], capture_output=True, text=True,
                             timeout=250, check=False)

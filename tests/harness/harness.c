@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct {
   _Atomic int stopped; /* a bh_status */
@@ -27,7 +26,8 @@ static bh_status host_stop(const bh_host *h, bh_status why, const char *format, 
   int unclaimed = 0;
   va_list list;
   (void)h;
-  if (!atomic_compare_exchange_strong(&record->claimed, &unclaimed, 1)) return why;
+  if (!atomic_compare_exchange_strong(&record->claimed, &unclaimed, 1))
+    return why;
   va_start(list, format);
   vsnprintf(record->reason, sizeof record->reason, format, list);
   va_end(list);
@@ -38,7 +38,8 @@ static bh_status host_stop(const bh_host *h, bh_status why, const char *format, 
 static void host_log(const bh_host *h, const char *format, ...) {
   va_list list;
   (void)h;
-  if (quiet_facts) return;
+  if (quiet_facts)
+    return;
   va_start(list, format);
   vfprintf(stderr, format, list);
   va_end(list);
@@ -48,7 +49,8 @@ static void host_log(const bh_host *h, const char *format, ...) {
 static void host_fact(const bh_host *h, const char *name, const char *format, ...) {
   va_list list;
   (void)h;
-  if (quiet_facts) return;
+  if (quiet_facts)
+    return;
   fprintf(stderr, "  fact %s: ", name);
   va_start(list, format);
   vfprintf(stderr, format, list);
@@ -56,22 +58,29 @@ static void host_fact(const bh_host *h, const char *name, const char *format, ..
   fputc('\n', stderr);
 }
 
-static void host_phase(const bh_host *h, uint32_t worker, const char *name) { (void)h, (void)worker, (void)name; }
+static void host_phase(const bh_host *h, uint32_t worker, const char *name) {
+  (void)h, (void)worker, (void)name;
+}
 static void host_metric(const bh_host *h, const char *name, double value, const char *unit, bh_better better) {
   (void)h, (void)name, (void)value, (void)unit, (void)better;
 }
-static int host_cancelled(const bh_host *h) { return (void)h, 0; }
+static int host_cancelled(const bh_host *h) {
+  return (void)h, 0;
+}
 
-/* "compact" is worker w on the w-th CPU of the mask that the first call found; "none" leaves the kernel its choice. */
+static cpu_set_t mask; /* of the process before any worker was pinned */
+
+/* "compact" is worker w on the w-th CPU of that mask; "none" leaves the kernel its choice. */
 static bh_status host_pin(const bh_host *h, const char *policy, uint32_t worker, uint32_t workers) {
-  cpu_set_t all, one;
+  cpu_set_t one;
   (void)workers;
-  if (!strcmp(policy, "none")) return BH_OK;
-  if (sched_getaffinity(getpid(), sizeof all, &all)) return host_stop(h, BH_FAIL, "cannot read the affinity mask");
-  uint32_t wanted = worker % (uint32_t)CPU_COUNT(&all);
+  if (!strcmp(policy, "none"))
+    return BH_OK;
+  uint32_t wanted = worker % (uint32_t)CPU_COUNT(&mask);
   CPU_ZERO(&one);
   for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-    if (CPU_ISSET(cpu, &all) && wanted-- == 0) CPU_SET(cpu, &one);
+    if (CPU_ISSET(cpu, &mask) && wanted-- == 0)
+      CPU_SET(cpu, &one);
   return sched_setaffinity(0, sizeof one, &one) ? host_stop(h, BH_FAIL, "cannot pin worker %u", worker) : BH_OK;
 }
 
@@ -81,24 +90,41 @@ static uint64_t host_now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bh_host the_host = { .size = sizeof the_host, .abi = BH_ABI, .seed = 42, .scratch_dir = "/tmp", .stop = host_stop,
-                            .log = host_log, .fact = host_fact, .phase = host_phase, .metric = host_metric,
-                            .cancelled = host_cancelled, .pin = host_pin, .now_ns = host_now_ns };
+static bh_host the_host = {.size = sizeof the_host,
+                           .abi = BH_ABI,
+                           .seed = 42,
+                           .scratch_dir = "/tmp",
+                           .stop = host_stop,
+                           .log = host_log,
+                           .fact = host_fact,
+                           .phase = host_phase,
+                           .metric = host_metric,
+                           .cancelled = host_cancelled,
+                           .pin = host_pin,
+                           .now_ns = host_now_ns};
 
 const bh_host *bh_harness_host(void) {
   if (!record) {
-    cpu_set_t mask;
     record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (record == MAP_FAILED) exit(70);
+    if (record == MAP_FAILED)
+      exit(70);
     sched_getaffinity(0, sizeof mask, &mask);
     the_host.cores = (uint32_t)CPU_COUNT(&mask);
   }
   return &the_host;
 }
-const char *bh_harness_reason(void) { return record->reason; }
-bh_status bh_harness_stopped(void) { return (bh_status)atomic_load(&record->stopped); }
-void bh_harness_forget(void) { memset(record, 0, sizeof *record); }
-void bh_harness_quiet(int quiet) { quiet_facts = quiet; }
+const char *bh_harness_reason(void) {
+  return record->reason;
+}
+bh_status bh_harness_stopped(void) {
+  return (bh_status)atomic_load(&record->stopped);
+}
+void bh_harness_forget(void) {
+  memset(record, 0, sizeof *record);
+}
+void bh_harness_quiet(int quiet) {
+  quiet_facts = quiet;
+}
 
 static void bail(const char *what, const char *which) {
   fprintf(stderr, "%s: %s\n", which, what);
@@ -109,12 +135,15 @@ static void set_value(bh_value *value, const bh_param *param, const char *text) 
   value->s = text;
   value->i = !strcmp(text, "cores") ? (int64_t)the_host.cores : !strcmp(text, "true") ? 1 : strtoll(text, NULL, 10);
   value->r = strtod(text, NULL);
-  if (param->type != BH_CHOICE) return;
+  if (param->type != BH_CHOICE)
+    return;
   const char *at = param->choices;
   for (value->i = 0;; value->i++) {
     size_t length = strcspn(at, "|");
-    if (length == strlen(text) && !strncmp(at, text, length)) return;
-    if (!at[length]) bail("no such choice", text);
+    if (length == strlen(text) && !strncmp(at, text, length))
+      return;
+    if (!at[length])
+      bail("no such choice", text);
     at += length + 1;
   }
 }
@@ -122,9 +151,11 @@ static void set_value(bh_value *value, const bh_param *param, const char *text) 
 void bh_harness_load(BhTestPlugin *plugin, const char *path, char *const *texts, int n_texts, int *used) {
   bh_harness_host();
   void *library = dlopen(path, RTLD_NOW | RTLD_NODELETE);
-  if (!library) bail(dlerror(), path);
+  if (!library)
+    bail(dlerror(), path);
   plugin->info = dlsym(library, "bh_plugin");
-  if (!plugin->info || plugin->info->magic != BH_MAGIC || plugin->info->abi != BH_ABI) bail("no plugin", path);
+  if (!plugin->info || plugin->info->magic != BH_MAGIC || plugin->info->abi != BH_ABI)
+    bail("no plugin", path);
   for (int p = 0; plugin->info->params && plugin->info->params[p].name; p++) {
     const bh_param *param = &plugin->info->params[p];
     const char *text = param->fallback;
@@ -135,7 +166,8 @@ void bh_harness_load(BhTestPlugin *plugin, const char *path, char *const *texts,
         used[t] = 1;
         plugin->values[p].given = 1;
       }
-    if (!text) bail("has no value", param->name);
+    if (!text)
+      bail("has no value", param->name);
     set_value(&plugin->values[p], param, text);
   }
 }
@@ -162,12 +194,16 @@ bh_status bh_harness_open(BhTestCell *cell, const BhTestPlugin *workload, const 
   cell->problem.size = sizeof cell->problem;
   cell->needs.size = sizeof cell->needs;
   status = cell->workload->open(h, workload->values, &cell->problem, &cell->workload_state);
-  if (status != BH_OK) return said(status, "workload.open");
-  if (cell->backend->probe && (status = cell->backend->probe(h)) != BH_OK) return said(status, "backend.probe");
+  if (status != BH_OK)
+    return said(status, "workload.open");
+  if (cell->backend->probe && (status = cell->backend->probe(h)) != BH_OK)
+    return said(status, "backend.probe");
   status = cell->backend->accept(h, backend->values, &cell->problem, &cell->needs);
-  if (status != BH_OK) return said(status, "backend.accept");
+  if (status != BH_OK)
+    return said(status, "backend.accept");
   status = cell->backend->open(h, backend->values, &cell->problem, cell->workload_state, &cell->backend_state);
-  if (status != BH_OK) return said(status, "backend.open");
+  if (status != BH_OK)
+    return said(status, "backend.open");
   cell->view = calloc(cell->problem.n_regions + 1u, sizeof *cell->view);
   for (uint32_t r = 0; r < cell->problem.n_regions; r++)
     if (cell->problem.regions[r].role != BH_SCRATCH && !(cell->view[r] = cell->backend->alloc(cell->backend_state, r)))
@@ -187,7 +223,8 @@ bh_status bh_harness_poison(BhTestCell *cell) {
     return said(status, "workload.prepare");
   for (uint32_t r = 0; r < cell->problem.n_regions && status == BH_OK; r++) {
     bh_role role = cell->problem.regions[r].role;
-    if (role != BH_OUT && role != BH_REDUCE && role != BH_INOUT) continue;
+    if (role != BH_OUT && role != BH_REDUCE && role != BH_INOUT)
+      continue;
     /* INOUT regions are filled by the test workloads' prepare, through the same view. */
     for (uint64_t i = 0; role != BH_INOUT && i < view_bytes(cell, r); i++)
       ((unsigned char *)cell->view[r])[i] = (unsigned char)(word >> (i % 8 * 8));
@@ -201,7 +238,8 @@ bh_status bh_harness_poison(BhTestCell *cell) {
 
 bh_status bh_harness_once(BhTestCell *cell) {
   bh_status status = BH_OK;
-  if (cell->problem.member) return said(cell->backend->run_team(cell->backend_state), "run_team");
+  if (cell->problem.member)
+    return said(cell->backend->run_team(cell->backend_state), "run_team");
   for (uint32_t l = 0; l < cell->problem.n_loops && status == BH_OK; l++)
     status = said(cell->backend->run_loop(cell->backend_state, l), "run_loop");
   return status;
@@ -209,16 +247,20 @@ bh_status bh_harness_once(BhTestCell *cell) {
 
 bh_status bh_harness_verify(BhTestCell *cell) {
   for (uint32_t r = 0; cell->backend->fetch && r < cell->problem.n_regions; r++) {
-    if (cell->problem.regions[r].role == BH_SCRATCH) continue;
+    if (cell->problem.regions[r].role == BH_SCRATCH)
+      continue;
     bh_status status = said(cell->backend->fetch(cell->backend_state, r), "backend.fetch");
-    if (status != BH_OK) return status;
+    if (status != BH_OK)
+      return status;
   }
   return said(cell->workload->verify(cell->workload_state, cell->view, cell->needs.workers), "verify");
 }
 
 void bh_harness_close(BhTestCell *cell) {
-  if (cell->backend && cell->backend_state) cell->backend->close(cell->backend_state);
-  if (cell->workload && cell->workload_state) cell->workload->close(cell->workload_state);
+  if (cell->backend && cell->backend_state)
+    cell->backend->close(cell->backend_state);
+  if (cell->workload && cell->workload_state)
+    cell->workload->close(cell->workload_state);
   free(cell->view);
 }
 
@@ -227,9 +269,12 @@ bh_status bh_harness_run(const BhTestPlugin *workload, const BhTestPlugin *backe
   bh_status status = bh_harness_open(&cell, workload, backend);
   for (int s = 0; s < samples && status == BH_OK; s++) {
     status = bh_harness_poison(&cell);
-    if (status == BH_OK) status = bh_harness_once(&cell);
-    if (status == BH_OK && s % 2) status = bh_harness_once(&cell); /* inner repetitions: no bind in between */
-    if (status == BH_OK) status = bh_harness_verify(&cell);
+    if (status == BH_OK)
+      status = bh_harness_once(&cell);
+    if (status == BH_OK && s % 2)
+      status = bh_harness_once(&cell); /* inner repetitions: no bind in between */
+    if (status == BH_OK)
+      status = bh_harness_verify(&cell);
   }
   bh_harness_close(&cell);
   return status;

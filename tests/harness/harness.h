@@ -11,8 +11,8 @@ typedef struct {
   bh_value values[32];
 } BhTestPlugin;
 
-/* Loads `path` and sets its parameters from "name=value" texts that it knows (integers, choices, booleans, texts); marks
- * them in used[]. Ends the program with a message when something is wrong. */
+/* Loads `path` and sets its parameters from "name=value" texts that it knows (integers, choices, booleans, texts);
+ * marks them in used[]. Ends the program with a message when something is wrong. */
 void bh_harness_load(BhTestPlugin *plugin, const char *path, char *const *texts, int n_texts, int *used);
 
 /* A host whose messages go to stderr; `stop` works in forked processes too. */
@@ -32,7 +32,7 @@ typedef struct {
   bh_problem problem;
   bh_needs needs;
   void *workload_state, *backend_state;
-  void **view;      /* as alloc gave them */
+  void **view; /* as alloc gave them */
   uint32_t sample;
 } BhTestCell;
 bh_status bh_harness_open(BhTestCell *cell, const BhTestPlugin *workload, const BhTestPlugin *backend);

@@ -134,21 +134,3 @@ static inline BhJournal *supervised_create(const Supervised *s, BhResults *resul
     g_assert_true(bh_results_add(results, line, &error));
   return journal;
 }
-
-/* Until core/plan lands. */
-__attribute__((weak)) guint *bh_plan_order(const BhPlan *plan, guint round, guint *ret_n);
-__attribute__((weak)) guint bh_plan_rounds(const BhPlan *plan);
-guint *bh_plan_order(const BhPlan *plan, guint round, guint *ret_n) {
-  guint *order = g_new0(guint, plan->cells->len);
-  *ret_n = 0;
-  for (guint i = 0; i < plan->cells->len; i++)
-    if (round < ((BhCell *)plan->cells->pdata[i])->measure.rounds)
-      order[(*ret_n)++] = i;
-  return order;
-}
-guint bh_plan_rounds(const BhPlan *plan) {
-  guint rounds = 0;
-  for (guint i = 0; i < plan->cells->len; i++)
-    rounds = MAX(rounds, ((BhCell *)plan->cells->pdata[i])->measure.rounds);
-  return rounds;
-}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * benchhost/schedule.h: hand-worked splits, every index exactly once under all schedules, and claims from many threads. */
+ * benchhost/schedule.h: hand-worked splits, every index exactly once under all schedules, and claims from many threads.
+ */
 #include <benchhost/schedule.h>
 #include <glib.h>
 
@@ -13,11 +14,12 @@ static GArray *deal(const bh_share *share, GRand *random) {
   GArray *chunks = g_array_new(FALSE, FALSE, sizeof(Chunk));
   g_autofree guint64 *cursors = g_new0(guint64, share->workers);
   g_autofree gboolean *done = g_new0(gboolean, share->workers);
-  bh_claims claims = { 0 };
+  bh_claims claims = {0};
   for (guint left = share->workers; left > 0;) {
     guint w = (guint)g_rand_int_range(random, 0, (gint32)share->workers);
-    Chunk chunk = { .worker = w };
-    if (done[w]) continue;
+    Chunk chunk = {.worker = w};
+    if (done[w])
+      continue;
     if (bh_schedule_next(share, &claims, &cursors[w], w, &chunk.begin, &chunk.end))
       g_array_append_val(chunks, chunk);
     else
@@ -34,7 +36,7 @@ static gint by_begin(gconstpointer a, gconstpointer b) {
 static void expect(bh_schedule schedule, guint64 chunk, guint64 items, guint64 min_chunk, guint workers, guint worker,
                    const char *expected) {
   bh_share share = bh_schedule_share(schedule, chunk, items, min_chunk, workers);
-  bh_claims claims = { 0 };
+  bh_claims claims = {0};
   guint64 cursor = 0, begin = 0, end = 0;
   g_autoptr(GString) text = g_string_new(NULL);
   while (bh_schedule_next(&share, &claims, &cursor, worker, &begin, &end))
@@ -77,9 +79,9 @@ static void test_dynamic(void) {
 
 /* remaining / 4, at least 1: 25 18 14 10 8 6 4 3 3 2 and seven times 1, worked by hand. */
 static void test_guided(void) {
-  static const guint64 sizes[] = { 25, 18, 14, 10, 8, 6, 4, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1 };
+  static const guint64 sizes[] = {25, 18, 14, 10, 8, 6, 4, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1};
   bh_share share = bh_schedule_share(BH_GUIDED, 1, 100, 1, 2);
-  bh_claims claims = { 0 };
+  bh_claims claims = {0};
   guint64 cursor = 0, begin = 0, end = 0, next = 0;
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
     g_assert_cmpint(bh_schedule_next(&share, &claims, &cursor, i % 2, &begin, &end), ==, 1);
@@ -99,16 +101,17 @@ static void check_split(const bh_share *share, guint64 min_chunk, GRand *random)
     g_assert_cmpuint(chunk->begin, ==, next);
     g_assert_cmpuint(chunk->begin, <, chunk->end);
     g_assert_cmpuint(chunk->begin % MAX(min_chunk, 1), ==, 0);
-    if (i + 1 < chunks->len) g_assert_cmpuint((chunk->end - chunk->begin) % MAX(min_chunk, 1), ==, 0);
+    if (i + 1 < chunks->len)
+      g_assert_cmpuint((chunk->end - chunk->begin) % MAX(min_chunk, 1), ==, 0);
     next = chunk->end;
   }
   g_assert_cmpuint(next, ==, share->items);
 }
 
 static void test_every_index_once(void) {
-  static const guint64 items[] = { 0, 1, 2, 3, 7, 64, 100, 1001 }, grains[] = { 0, 1, 3, 16, 5000 };
-  static const guint64 chunks[] = { 0, 1, 2, 17, 100000 };
-  static const guint workers[] = { 1, 2, 3, 8, 33 };
+  static const guint64 items[] = {0, 1, 2, 3, 7, 64, 100, 1001}, grains[] = {0, 1, 3, 16, 5000};
+  static const guint64 chunks[] = {0, 1, 2, 17, 100000};
+  static const guint workers[] = {1, 2, 3, 8, 33};
   g_autoptr(GRand) random = g_rand_new_with_seed(1);
   for (int s = BH_STATIC; s <= BH_GUIDED; s++)
     for (guint i = 0; i < G_N_ELEMENTS(items); i++)
@@ -125,9 +128,10 @@ static void test_blocks_are_even(void) {
     bh_share share = bh_schedule_share(BH_STATIC, 0, items, 8, 5);
     guint64 least = G_MAXUINT64, most = 0;
     for (guint w = 0; w < 5; w++) {
-      bh_claims claims = { 0 };
+      bh_claims claims = {0};
       guint64 cursor = 0, begin = 0, end = 0;
-      if (!bh_schedule_next(&share, &claims, &cursor, w, &begin, &end)) begin = end = 0;
+      if (!bh_schedule_next(&share, &claims, &cursor, w, &begin, &end))
+        begin = end = 0;
       least = MIN(least, end - begin);
       most = MAX(most, end - begin);
     }
@@ -139,7 +143,7 @@ static void test_huge(void) {
   guint64 items = G_MAXUINT64 - 5, begin = 0, end = 0, cursor = 0;
   for (int s = BH_STATIC; s <= BH_GUIDED; s++) {
     bh_share share = bh_schedule_share((bh_schedule)s, G_MAXUINT64 / 2, items, 1000, 2);
-    bh_claims claims = { 0 };
+    bh_claims claims = {0};
     guint64 next = 0;
     cursor = 0;
     while (next < items && bh_schedule_next(&share, &claims, &cursor, 0, &begin, &end)) {
@@ -147,8 +151,10 @@ static void test_huge(void) {
       g_assert_cmpuint(end, <=, items);
       next = end;
     }
-    for (int i = 0; i < 10; i++) bh_schedule_next(&share, &claims, &cursor, 0, &begin, &end);
-    if (s != BH_STATIC) g_assert_cmpuint(next, ==, items);
+    for (int i = 0; i < 10; i++)
+      bh_schedule_next(&share, &claims, &cursor, 0, &begin, &end);
+    if (s != BH_STATIC)
+      g_assert_cmpuint(next, ==, items);
   }
 }
 
@@ -162,7 +168,8 @@ static gpointer claim_all(gpointer data) {
   Race *race = data;
   guint64 cursor = 0, begin = 0, end = 0;
   while (bh_schedule_next(&race->share, &race->claims, &cursor, 0, &begin, &end))
-    for (guint64 i = begin; i < end; i++) g_atomic_int_inc(&race->visits[i]);
+    for (guint64 i = begin; i < end; i++)
+      g_atomic_int_inc(&race->visits[i]);
   return NULL;
 }
 
@@ -173,9 +180,12 @@ static void test_race(void) {
     GThread *threads[THREADS];
     race->share = bh_schedule_share((bh_schedule)s, 1, N, 1, THREADS);
     race->visits = g_new0(gint, N);
-    for (guint t = 0; t < THREADS; t++) threads[t] = g_thread_new("claim", claim_all, race);
-    for (guint t = 0; t < THREADS; t++) g_thread_join(threads[t]);
-    for (guint i = 0; i < N; i++) g_assert_cmpint(race->visits[i], ==, 1);
+    for (guint t = 0; t < THREADS; t++)
+      threads[t] = g_thread_new("claim", claim_all, race);
+    for (guint t = 0; t < THREADS; t++)
+      g_thread_join(threads[t]);
+    for (guint i = 0; i < N; i++)
+      g_assert_cmpint(race->visits[i], ==, 1);
     g_free(race->visits);
     g_aligned_free(race);
   }

@@ -101,6 +101,13 @@ static void test_rounds(void) {
   g_assert_cmpfloat_with_epsilon(rate, 1000 / 104.5e-6, 1e-3);
 }
 
+static const BhMerged *by_id(const GPtrArray *cells, const char *id) {
+  for (guint i = 0; i < cells->len; i++)
+    if (!strcmp(((const BhMerged *)cells->pdata[i])->first->id, id))
+      return cells->pdata[i];
+  g_error("no cell %s", id);
+}
+
 static void test_pools(void) {
   g_autoptr(BhResults) results = load("pools.jsonl");
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
@@ -113,7 +120,8 @@ static void test_pools(void) {
     g_assert_false(cell->steady.exists || cell->total.exists || cell->speedup.exists || cell->total_speedup.exists);
     g_assert_true(cell->base != cell);
   }
-  const BhMerged *two = cells->pdata[1], *few = cells->pdata[2], *lonely = cells->pdata[7];
+  const BhMerged *two = by_id(cells, "000000000002"), *few = by_id(cells, "000000000003"),
+                 *lonely = by_id(cells, "000000000008");
   g_assert_cmpint(two->steady.basis, ==, BH_BASIS_SAMPLES); /* one round: within one process */
   g_assert_cmpfloat(two->speedup.ratio, ==, 2);
   g_assert_cmpfloat(two->total_speedup.ratio, ==, 0.5);
@@ -145,7 +153,7 @@ static void test_mixed_rounds(void) {
                     CELL("a", "serial", 2, 1, "\"status\":\"skipped\",\"reason\":\"later\"")
                         CELL("b", "pool", 0, 2, OK("50")));
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
-  const BhMerged *bad = cells->pdata[0], *good = cells->pdata[1];
+  const BhMerged *bad = by_id(cells, "a"), *good = by_id(cells, "b");
   g_assert_cmpint(bad->status, ==, BH_CELL_WRONG);
   g_assert_cmpstr(bad->reason, ==, "round 1: 7 is no prime");
   g_assert_false(bad->steady.exists);
@@ -204,13 +212,29 @@ static void test_look_alikes(void) {
   g_assert_nonnull(strstr(table, "bbb"));
 }
 
+/* Whatever the order of the run: plugins as the run line lists them, values by size. */
+static void test_order(void) {
+  g_autoptr(BhResults) results =
+      parse("{\"type\":\"run\",\"schema\":1,\"plugins\":[{\"name\":\"w\"},{\"name\":\"z\"},{\"name\":\"a\"}]}\n" CELL(
+          "1", "unlisted", 0, 1, OK("1") ",\"params\":{\"n\":9}")
+                CELL("2", "a", 0, 1, OK("1") ",\"params\":{\"n\":100}")
+                    CELL("3", "a", 0, 1, OK("1") ",\"params\":{\"n\":9},\"options\":{\"c\":10}")
+                        CELL("4", "a", 0, 1, OK("1") ",\"params\":{\"n\":9},\"options\":{\"c\":9}")
+                            CELL("5", "z", 0, 1, OK("1") ",\"params\":{\"n\":9}"));
+  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  g_autoptr(GString) ids = g_string_new(NULL);
+  for (guint i = 0; i < cells->len; i++)
+    g_string_append(ids, ((BhMerged *)cells->pdata[i])->first->id);
+  g_assert_cmpstr(ids->str, ==, "54312");
+}
+
 static void test_figures(void) {
   static const struct {
     double x;
     const char *ratio, *percent;
   } rows[] = {{1, "1.00", "100%"},          {0.5, "0.50", "50%"},     {0.0123, "0.012", "1.2%"},
-              {0.0004, "4.0e-04", "<0.1%"}, {12.34, "12.3", ">999%"}, {123.4, "123", ">999%"},
-              {9.996, "10.0", ">999%"},     {0, "0.000", "0.0%"},     {0.0994, "0.099", "9.9%"},
+              {0.0004, "0.00040", "<0.1%"}, {12.34, "12.3", ">999%"}, {123.4, "123", ">999%"},
+              {9.996, "10.0", ">999%"},     {0, "0.00", "0.0%"},      {0.0994, "0.099", "9.9%"},
               {0.0996, "0.10", "10%"}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_autofree char *ratio = bh_view_ratio(rows[i].x);
@@ -265,6 +289,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/table/no-nan", test_no_nan);
   g_test_add_func("/table/hostile-text", test_hostile_text);
   g_test_add_func("/table/look-alikes", test_look_alikes);
+  g_test_add_func("/table/order", test_order);
   g_test_add_func("/table/figures", test_figures);
   g_test_add_func("/table/display", test_display);
   g_test_add_func("/table/exit-status", test_exit_status);

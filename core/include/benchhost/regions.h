@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * benchhost/regions.h - from a problem's regions to what one worker's kernels get: argument tables, private parts for
- * REDUCE and SCRATCH, identity and combine. Optional: plugin.h alone is the contract. C11; allocates nothing itself but
- * small tables, so that a backend decides whether parts lie in a heap, in shared memory or in a worker's own.
+ * REDUCE and SCRATCH, identity and combine. Optional: plugin.h alone is the contract. C11 (gnu11 or _GNU_SOURCE);
+ * allocates nothing itself but small tables, so that a backend decides whether parts lie in a heap, in shared memory or
+ * in a worker's own.
  *
  * REDUCE is taken as: every loop (or team run) that uses a region with role REDUCE starts each worker's part from the
- * identity, and leaves in the host's view the identity combined with all parts in worker order: always the same order, so
- * the same split gives the same bits. In a team the parts live from the start of the body to its end.
+ * identity, and leaves in the host's view the identity combined with all parts in worker order: always the same order,
+ * so the same split gives the same bits. In a team the parts live from the start of the body to its end.
  */
 #ifndef BENCHHOST_REGIONS_H
 #define BENCHHOST_REGIONS_H
@@ -16,21 +17,26 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static inline uint64_t bh_regions_round(uint64_t bytes) { return (bytes + 63) & ~UINT64_C(63); }
+static inline uint64_t bh_regions_round(uint64_t bytes) {
+  return (bytes + 63) & ~UINT64_C(63);
+}
 
 /* Size of the host's view; 0 for SCRATCH, which the host never sees. */
 static inline uint64_t bh_regions_view_bytes(const bh_problem *problem, uint32_t index, uint32_t workers) {
   const bh_region *region = &problem->regions[index];
-  if (region->role == BH_SCRATCH) return 0;
+  if (region->role == BH_SCRATCH)
+    return 0;
   return region->split == BH_BY_WORKER ? region->bytes * workers : region->bytes;
 }
 
 static inline int bh_regions_reduces(const bh_problem *problem, uint32_t index) {
   for (uint32_t k = 0; k < problem->n_kernels; k++)
     for (uint32_t u = 0; u < problem->kernels[k].n_uses; u++)
-      if (problem->kernels[k].uses[u].region == index && problem->kernels[k].uses[u].role == BH_REDUCE) return 1;
+      if (problem->kernels[k].uses[u].region == index && problem->kernels[k].uses[u].role == BH_REDUCE)
+        return 1;
   for (uint32_t u = 0; u < problem->n_uses; u++)
-    if (problem->uses[u].region == index && problem->uses[u].role == BH_REDUCE) return 1;
+    if (problem->uses[u].region == index && problem->uses[u].role == BH_REDUCE)
+      return 1;
   return 0;
 }
 
@@ -59,7 +65,8 @@ static inline void *bh_regions_pages(uint64_t bytes, int shared) {
   return pages == MAP_FAILED ? NULL : pages;
 }
 static inline void bh_regions_free_pages(void *pages, uint64_t bytes) {
-  if (pages) munmap(pages, bytes ? bytes : 1);
+  if (pages)
+    munmap(pages, bytes ? bytes : 1);
 }
 
 static inline void bh_regions_unmap(const bh_problem *problem, uint32_t workers, void **view) {
@@ -68,13 +75,16 @@ static inline void bh_regions_unmap(const bh_problem *problem, uint32_t workers,
   free(view);
 }
 
-/* The host's views of all regions (NULL for SCRATCH), to be freed by bh_regions_unmap. NULL: out of memory, and said so. */
+/* The host's views of all regions (NULL for SCRATCH), to be freed by bh_regions_unmap. NULL: out of memory, and said
+ * so. */
 static inline void **bh_regions_map(const bh_host *h, const bh_problem *problem, uint32_t workers, int shared) {
   void **view = calloc(problem->n_regions + 1u, sizeof *view);
   for (uint32_t r = 0; view && r < problem->n_regions; r++) {
     uint64_t bytes = bh_regions_view_bytes(problem, r, workers);
-    if (problem->regions[r].role == BH_SCRATCH) continue;
-    if ((view[r] = bh_regions_pages(bytes, shared)) != NULL) continue;
+    if (problem->regions[r].role == BH_SCRATCH)
+      continue;
+    if ((view[r] = bh_regions_pages(bytes, shared)) != NULL)
+      continue;
     h->stop(h, BH_OUT_OF_MEMORY, "region '%s' needs %" PRIu64 " bytes, which could not be mapped",
             problem->regions[r].name, bytes);
     bh_regions_unmap(problem, workers, view);
@@ -91,7 +101,7 @@ typedef struct {
   uint32_t worker, workers;
   bh_args *loops; /* n_loops */
   bh_args team;
-  void **own;     /* n_regions: this worker's part of a REDUCE or SCRATCH region, else NULL */
+  void **own; /* n_regions: this worker's part of a REDUCE or SCRATCH region, else NULL */
   void **tables;
 } bh_lane;
 
@@ -112,13 +122,15 @@ static inline void bh_lane_parts(bh_lane *lane, void *reduce, void *scratch) {
 
 static inline void *bh_lane_pointer(const bh_lane *lane, const bh_use *use, void *const *view) {
   const bh_region *region = &lane->problem->regions[use->region];
-  if (region->role == BH_SCRATCH || use->role == BH_REDUCE) return lane->own[use->region];
+  if (region->role == BH_SCRATCH || use->role == BH_REDUCE)
+    return lane->own[use->region];
   char *base = view[use->region];
   return use->split == BH_BY_WORKER && base ? base + (uint64_t)lane->worker * region->bytes : base;
 }
 
 static inline void **bh_lane_table(const bh_lane *lane, const bh_use *uses, uint32_t n, void *const *view, void **at) {
-  for (uint32_t u = 0; u < n; u++) *at++ = bh_lane_pointer(lane, &uses[u], view);
+  for (uint32_t u = 0; u < n; u++)
+    *at++ = bh_lane_pointer(lane, &uses[u], view);
   return at;
 }
 
@@ -128,10 +140,10 @@ static inline void bh_lane_fill(bh_lane *lane, void *const *view) {
   void **at = lane->tables;
   for (uint32_t l = 0; l < problem->n_loops; l++) {
     const bh_kernel *kernel = &problem->kernels[problem->loops[l].kernel];
-    lane->loops[l] = (bh_args){ at, problem->loops[l].params, lane->worker, lane->workers };
+    lane->loops[l] = (bh_args){at, problem->loops[l].params, lane->worker, lane->workers};
     at = bh_lane_table(lane, kernel->uses, kernel->n_uses, view, at);
   }
-  lane->team = (bh_args){ at, NULL, lane->worker, lane->workers };
+  lane->team = (bh_args){at, NULL, lane->worker, lane->workers};
   bh_lane_table(lane, problem->uses, problem->n_uses, view, at);
 }
 
@@ -146,7 +158,8 @@ static inline void bh_lane_close(bh_lane *lane) {
 static inline int bh_lane_open(bh_lane *lane, const bh_host *host, const bh_problem *problem, uint32_t worker,
                                uint32_t workers) {
   size_t uses = problem->n_uses;
-  for (uint32_t l = 0; l < problem->n_loops; l++) uses += problem->kernels[problem->loops[l].kernel].n_uses;
+  for (uint32_t l = 0; l < problem->n_loops; l++)
+    uses += problem->kernels[problem->loops[l].kernel].n_uses;
   memset(lane, 0, sizeof *lane);
   lane->host = host;
   lane->problem = problem;
@@ -155,14 +168,16 @@ static inline int bh_lane_open(bh_lane *lane, const bh_host *host, const bh_prob
   lane->loops = calloc(problem->n_loops + 1u, sizeof *lane->loops);
   lane->own = calloc(problem->n_regions + 1u, sizeof *lane->own);
   lane->tables = calloc(uses + 1, sizeof *lane->tables);
-  if (lane->loops && lane->own && lane->tables) return 1;
+  if (lane->loops && lane->own && lane->tables)
+    return 1;
   bh_lane_close(lane);
   return 0;
 }
 
 static inline int bh_regions_any_reduce(const bh_use *uses, uint32_t n) {
   for (uint32_t u = 0; u < n; u++)
-    if (uses[u].role == BH_REDUCE) return 1;
+    if (uses[u].role == BH_REDUCE)
+      return 1;
   return 0;
 }
 
@@ -177,13 +192,15 @@ static inline void bh_lane_identity(const bh_lane *lane, const bh_use *uses, uin
 static inline void bh_lanes_join(const bh_lane *lanes, uint32_t workers, uint32_t index, void *view) {
   const bh_region *region = &lanes[0].problem->regions[index];
   bh_regions_identity(region, view);
-  for (uint32_t w = 0; w < workers; w++) region->combine(view, lanes[w].own[index], region->bytes);
+  for (uint32_t w = 0; w < workers; w++)
+    region->combine(view, lanes[w].own[index], region->bytes);
 }
 
 static inline void bh_lanes_join_uses(const bh_lane *lanes, uint32_t workers, const bh_use *uses, uint32_t n,
                                       void *const *view) {
   for (uint32_t u = 0; u < n; u++)
-    if (uses[u].role == BH_REDUCE) bh_lanes_join(lanes, workers, uses[u].region, view[uses[u].region]);
+    if (uses[u].role == BH_REDUCE)
+      bh_lanes_join(lanes, workers, uses[u].region, view[uses[u].region]);
 }
 
 /* A team's members keep their parts through the whole body: all REDUCE regions at once, used by body or kernels. */
@@ -205,7 +222,8 @@ static inline bh_status bh_lane_run(void *arg, uint32_t index) {
     return lane->host->stop(lane->host, BH_FAIL, "member %" PRIu32 " runs loop %" PRIu32 ", but there are %" PRIu32,
                             lane->worker, index, lane->problem->n_loops);
   const bh_loop *loop = &lane->problem->loops[index];
-  if (loop->items) lane->problem->kernels[loop->kernel].host(&lane->loops[index], 0, loop->items);
+  if (loop->items)
+    lane->problem->kernels[loop->kernel].host(&lane->loops[index], 0, loop->items);
   return BH_OK;
 }
 
@@ -238,11 +256,14 @@ static inline bh_status bh_regions_check(const bh_host *h, const bh_problem *pro
       return h->stop(h, BH_FAIL, "loop %" PRIu32 " names kernel %" PRIu32 ", but there are %" PRIu32, l, k,
                      problem->n_kernels);
     const bh_kernel *kernel = &problem->kernels[k];
-    if (!kernel->host) return h->stop(h, BH_UNSUPPORTED, "kernel '%s' has no code for the host", kernel->name);
+    if (!kernel->host)
+      return h->stop(h, BH_UNSUPPORTED, "kernel '%s' has no code for the host", kernel->name);
     bh_status status = bh_regions_check_uses(h, problem, kernel->name, kernel->uses, kernel->n_uses);
-    if (status != BH_OK) return status;
+    if (status != BH_OK)
+      return status;
   }
-  if (!problem->member) return BH_OK;
+  if (!problem->member)
+    return BH_OK;
   if (workers < problem->min_members)
     return h->stop(h, BH_UNSUPPORTED, "the team needs at least %" PRIu32 " members, but there are %" PRIu32 " workers",
                    problem->min_members, workers);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * benchhost/team.h - a team over shared memory: members are threads or processes that see one common area at any address.
- * Optional: plugin.h alone is the contract. C11.
+ * benchhost/team.h - a team over shared memory: members are threads or processes that see one common area at any
+ * address. Optional: plugin.h alone is the contract. C11 (gnu11 or _GNU_SOURCE).
  *
- * Members' buffers are private to them (they may be other processes' memory), so all data passes through the area: every
- * member has a staging part for collectives, every ordered pair a ring for messages; large buffers go through in pieces.
+ * Members' buffers are private to them (they may be other processes' memory), so all data passes through the area:
+ * every member has a staging part for collectives, every ordered pair a ring for messages (team-messages.h); large
+ * buffers go through in pieces.
  *
- * - Collectives alternate between two halves of the staging area, so that each piece costs one barrier (all_reduce of more
- *   than a few KiB: two, each member reducing only its slice). Sums are formed in rank order on every member: all get the
- *   same bits, and the same ones every time. `in` and `out` of reduce_scatter and all_gather must not overlap.
+ * - Collectives alternate between two halves of the staging area, so that each piece costs one barrier (all_reduce of
+ * more than a few KiB: two, each member reducing only its slice). Sums are formed in rank order on every member: all
+ * get the same bits, and the same ones every time. `in` and `out` of reduce_scatter and all_gather must not overlap.
  * - send blocks only while the pair's ring is full. receive takes the oldest message of that tag from that member;
  *   messages of other tags that come first are kept aside, so tags may be received in any order. A message of another
  *   length than asked for is an error. A message to oneself is kept aside at once.
@@ -23,7 +24,9 @@
 #include <string.h>
 
 #define BH_TEAM_STAGE_BYTES 65536u /* of one member, one half, one of `in` and `result` */
-#define BH_TEAM_SMALL_BYTES 2048u  /* all_reduce up to here: everybody reduces everything, one barrier instead of two */
+#define BH_TEAM_SMALL_BYTES                                                                                            \
+  2048u /* all_reduce up to here: everybody reduces everything, one barrier instead of two                             \
+         */
 #define BH_TEAM_ANY UINT32_MAX
 
 /* Free-running byte counts of one ordered pair; each side writes one of them. */
@@ -67,9 +70,9 @@ typedef struct {
   bh_team_area *area;
   bh_waiter waiter, outer; /* outer: the backend's, whose poll is asked first */
   uint32_t passed, turn;
-  uint32_t needs[2];       /* whom this member waits for: BH_TEAM_ANY, a rank, or its own rank for nobody */
-  uint32_t missing;        /* 1 + the rank that ended while it was waited for */
-  bh_team_note *notes;     /* oldest first */
+  uint32_t needs[2];   /* whom this member waits for: BH_TEAM_ANY, a rank, or its own rank for nobody */
+  uint32_t missing;    /* 1 + the rank that ended while it was waited for */
+  bh_team_note *notes; /* oldest first */
   bh_status (*run)(void *run_arg, uint32_t loop);
   void *run_arg;
 } bh_team_member;
@@ -84,7 +87,9 @@ static inline uint64_t bh_team_area_bytes(uint32_t members) {
 }
 
 /* What is touched for sure: for footprints (rings cost memory only where a pair talks). */
-static inline uint64_t bh_team_stage_bytes(uint32_t members) { return UINT64_C(4) * members * BH_TEAM_STAGE_BYTES; }
+static inline uint64_t bh_team_stage_bytes(uint32_t members) {
+  return UINT64_C(4) * members * BH_TEAM_STAGE_BYTES;
+}
 
 /* `area`: bh_team_area_bytes of zeroes (pages that were never touched), 64-byte aligned. */
 static inline void bh_team_area_init(bh_team_area *area, uint32_t members) {
@@ -113,30 +118,36 @@ static inline void bh_team_area_fail(bh_team_area *area) {
 
 /* Before each run, by one thread while no member runs: forgets who ended, and all that a failed run left behind. */
 static inline void bh_team_area_reset(bh_team_area *area) {
-  if (atomic_load(&area->failed)) memset((char *)area + area->rings_at, 0, area->stage_at - area->rings_at);
+  if (atomic_load(&area->failed))
+    memset((char *)area + area->rings_at, 0, area->stage_at - area->rings_at);
   atomic_store(&area->failed, 0);
   atomic_store(&area->arrived, 0);
-  for (uint32_t m = 0; m < area->members; m++) atomic_store(&area->seats[m].ended, 0);
+  for (uint32_t m = 0; m < area->members; m++)
+    atomic_store(&area->seats[m].ended, 0);
 }
 
 /* ---- Waiting ---- */
 
 static inline int bh_team_ended(bh_team_member *m, uint32_t rank) {
-  if (rank == m->team.rank || !atomic_load_explicit(&m->area->seats[rank].ended, memory_order_acquire)) return 0;
+  if (rank == m->team.rank || !atomic_load_explicit(&m->area->seats[rank].ended, memory_order_acquire))
+    return 0;
   m->missing = rank + 1;
   return 1;
 }
 
 static inline int bh_team_poll(void *arg) {
   bh_team_member *m = arg;
-  if (m->outer.poll && m->outer.poll(m->outer.poll_arg)) return 1;
+  if (m->outer.poll && m->outer.poll(m->outer.poll_arg))
+    return 1;
   for (uint32_t i = 0; i < 2; i++) {
     if (m->needs[i] != BH_TEAM_ANY) {
-      if (bh_team_ended(m, m->needs[i])) return 1;
+      if (bh_team_ended(m, m->needs[i]))
+        return 1;
       continue;
     }
     for (uint32_t rank = 0; rank < m->team.size; rank++)
-      if (bh_team_ended(m, rank)) return 1;
+      if (bh_team_ended(m, rank))
+        return 1;
   }
   return 0;
 }
@@ -146,11 +157,12 @@ static inline bh_status bh_team_lost(bh_team_member *m, const char *what) {
   uint32_t rank = m->team.rank, missing = m->missing;
   m->missing = 0;
   if (missing && !atomic_load(&m->area->failed))
-    m->team.host->stop(m->team.host, BH_FAIL, "team: member %" PRIu32 " ended its body while member %" PRIu32
-                       " waited for it in %s", missing - 1, rank, what);
+    m->team.host->stop(m->team.host, BH_FAIL,
+                       "team: member %" PRIu32 " ended its body while member %" PRIu32 " waited for it in %s",
+                       missing - 1, rank, what);
   else
-    m->team.host->stop(m->team.host, BH_FAIL, "team: %s of member %" PRIu32 " was given up: another member failed", what,
-                       rank);
+    m->team.host->stop(m->team.host, BH_FAIL, "team: %s of member %" PRIu32 " was given up: another member failed",
+                       what, rank);
   bh_team_area_fail(m->area);
   return BH_FAIL;
 }
@@ -158,7 +170,8 @@ static inline bh_status bh_team_lost(bh_team_member *m, const char *what) {
 static inline int bh_team_arrive(bh_team_member *m) {
   bh_team_area *area = m->area;
   uint32_t target = ++m->passed;
-  if (m->team.size == 1) return 0;
+  if (m->team.size == 1)
+    return 0;
   if (atomic_fetch_add_explicit(&area->arrived, 1, memory_order_acq_rel) + 1 == m->team.size) {
     atomic_store_explicit(&area->arrived, 0, memory_order_relaxed);
     bh_gate_set(&area->passed, target, &m->waiter);
@@ -175,24 +188,24 @@ static inline bh_status bh_team_barrier(bh_team *team) {
 
 /* ---- Reductions of elements ---- */
 
-#define BH_TEAM_FOLD(TYPE, EXPRESSION)                                                                                  \
-  do {                                                                                                                  \
-    TYPE *restrict into = into_;                                                                                        \
-    const TYPE *restrict from = from_;                                                                                  \
-    for (uint64_t i = 0; i < count; i++) {                                                                              \
-      TYPE a = into[i], b = from[i];                                                                                    \
-      into[i] = EXPRESSION;                                                                                             \
-    }                                                                                                                   \
+#define BH_TEAM_FOLD(TYPE, EXPRESSION)                                                                                 \
+  do {                                                                                                                 \
+    TYPE *restrict into = into_;                                                                                       \
+    const TYPE *restrict from = from_;                                                                                 \
+    for (uint64_t i = 0; i < count; i++) {                                                                             \
+      TYPE a = into[i], b = from[i];                                                                                   \
+      into[i] = EXPRESSION;                                                                                            \
+    }                                                                                                                  \
   } while (0)
 /* Signed sums wrap around, as unsigned ones do. */
-#define BH_TEAM_OPS(TYPE, WRAPPING)                                                                                     \
-  do {                                                                                                                  \
-    if (op == BH_SUM)                                                                                                   \
-      BH_TEAM_FOLD(TYPE, (TYPE)((WRAPPING)a + (WRAPPING)b));                                                            \
-    else if (op == BH_MIN)                                                                                              \
-      BH_TEAM_FOLD(TYPE, b < a ? b : a);                                                                                \
-    else                                                                                                                \
-      BH_TEAM_FOLD(TYPE, b > a ? b : a);                                                                                \
+#define BH_TEAM_OPS(TYPE, WRAPPING)                                                                                    \
+  do {                                                                                                                 \
+    if (op == BH_SUM)                                                                                                  \
+      BH_TEAM_FOLD(TYPE, (TYPE)((WRAPPING)a + (WRAPPING)b));                                                           \
+    else if (op == BH_MIN)                                                                                             \
+      BH_TEAM_FOLD(TYPE, b < a ? b : a);                                                                               \
+    else                                                                                                               \
+      BH_TEAM_FOLD(TYPE, b > a ? b : a);                                                                               \
   } while (0)
 
 static inline uint64_t bh_team_dtype_bytes(bh_dtype dtype) {
@@ -202,45 +215,65 @@ static inline uint64_t bh_team_dtype_bytes(bh_dtype dtype) {
 /* into[i] = into[i] op from[i] */
 static inline void bh_team_fold(void *into_, const void *from_, uint64_t count, bh_dtype dtype, bh_op op) {
   switch (dtype) {
-  case BH_U8: BH_TEAM_OPS(uint8_t, uint32_t); break;
-  case BH_I32: BH_TEAM_OPS(int32_t, uint32_t); break;
-  case BH_U32: BH_TEAM_OPS(uint32_t, uint32_t); break;
-  case BH_I64: BH_TEAM_OPS(int64_t, uint64_t); break;
-  case BH_U64: BH_TEAM_OPS(uint64_t, uint64_t); break;
-  case BH_F32: BH_TEAM_OPS(float, float); break;
-  case BH_F64: BH_TEAM_OPS(double, double); break;
+  case BH_U8:
+    BH_TEAM_OPS(uint8_t, uint32_t);
+    break;
+  case BH_I32:
+    BH_TEAM_OPS(int32_t, uint32_t);
+    break;
+  case BH_U32:
+    BH_TEAM_OPS(uint32_t, uint32_t);
+    break;
+  case BH_I64:
+    BH_TEAM_OPS(int64_t, uint64_t);
+    break;
+  case BH_U64:
+    BH_TEAM_OPS(uint64_t, uint64_t);
+    break;
+  case BH_F32:
+    BH_TEAM_OPS(float, float);
+    break;
+  case BH_F64:
+    BH_TEAM_OPS(double, double);
+    break;
   }
 }
 
 static inline void bh_team_copy(void *to, const void *from, uint64_t bytes) {
-  if (bytes && to != from) memcpy(to, from, bytes);
+  if (bytes && to != from)
+    memcpy(to, from, bytes);
 }
 
 /* ---- Collectives ---- */
 
 static inline bh_status bh_team_bad_root(bh_team_member *m, const char *what, uint32_t rank) {
   bh_team_area_fail(m->area);
-  return m->team.host->stop(m->team.host, BH_FAIL, "team: %s names member %" PRIu32 ", but there are %" PRIu32, what, rank,
-                            m->team.size);
+  return m->team.host->stop(m->team.host, BH_FAIL, "team: %s names member %" PRIu32 ", but there are %" PRIu32, what,
+                            rank, m->team.size);
 }
 
 static inline bh_status bh_team_broadcast(bh_team *team, void *buffer, uint64_t bytes, uint32_t root) {
   bh_team_member *m = team->member;
-  if (root >= team->size) return bh_team_bad_root(m, "broadcast", root);
-  if (team->size == 1) return BH_OK;
+  if (root >= team->size)
+    return bh_team_bad_root(m, "broadcast", root);
+  if (team->size == 1)
+    return BH_OK;
   for (uint64_t at = 0, n; at < bytes; at += n) {
     n = bytes - at < BH_TEAM_STAGE_BYTES ? bytes - at : BH_TEAM_STAGE_BYTES;
     unsigned char *stage = bh_team_stage(m->area, root, m->turn++, 0);
-    if (team->rank == root) memcpy(stage, (char *)buffer + at, n);
-    if (bh_team_arrive(m)) return bh_team_lost(m, "broadcast");
-    if (team->rank != root) memcpy((char *)buffer + at, stage, n);
+    if (team->rank == root)
+      memcpy(stage, (char *)buffer + at, n);
+    if (bh_team_arrive(m))
+      return bh_team_lost(m, "broadcast");
+    if (team->rank != root)
+      memcpy((char *)buffer + at, stage, n);
   }
   return BH_OK;
 }
 
 /* Folds elements [first, first + count) of all members' stages, in rank order, into `out`. */
-static inline void bh_team_fold_stages(bh_team_member *m, uint32_t turn, uint64_t first_bytes, void *out, uint64_t count,
-                                       bh_dtype dtype, bh_op op) {
+static inline void bh_team_fold_stages(bh_team_member *m, uint32_t turn, uint64_t first_bytes, void *out,
+                                       uint64_t count, bh_dtype dtype, bh_op op) {
   bh_team_copy(out, bh_team_stage(m->area, 0, turn, 0) + first_bytes, count * bh_team_dtype_bytes(dtype));
   for (uint32_t rank = 1; rank < m->team.size; rank++)
     bh_team_fold(out, bh_team_stage(m->area, rank, turn, 0) + first_bytes, count, dtype, op);
@@ -253,9 +286,11 @@ static inline int bh_team_all_reduce_sliced(bh_team_member *m, char *inout, uint
   uint64_t first = each * m->team.rank < count ? each * m->team.rank : count;
   uint64_t mine = count - first < each ? count - first : each;
   memcpy(bh_team_stage(m->area, m->team.rank, turn, 0), inout, count * element);
-  if (bh_team_arrive(m)) return 1;
+  if (bh_team_arrive(m))
+    return 1;
   bh_team_fold_stages(m, turn, first * element, bh_team_stage(m->area, m->team.rank, turn, 1), mine, dtype, op);
-  if (bh_team_arrive(m)) return 1;
+  if (bh_team_arrive(m))
+    return 1;
   for (uint32_t rank = 0; rank < m->team.size && each * rank < count; rank++) {
     uint64_t n = count - each * rank < each ? count - each * rank : each;
     memcpy(inout + each * rank * element, bh_team_stage(m->area, rank, turn, 1), n * element);
@@ -266,17 +301,20 @@ static inline int bh_team_all_reduce_sliced(bh_team_member *m, char *inout, uint
 static inline bh_status bh_team_all_reduce(bh_team *team, void *inout, uint64_t count, bh_dtype dtype, bh_op op) {
   bh_team_member *m = team->member;
   uint64_t element = bh_team_dtype_bytes(dtype), most = BH_TEAM_STAGE_BYTES / element;
-  if (team->size == 1 || count == 0) return BH_OK;
+  if (team->size == 1 || count == 0)
+    return BH_OK;
   if (count * element <= BH_TEAM_SMALL_BYTES) {
     uint32_t turn = m->turn++;
     memcpy(bh_team_stage(m->area, team->rank, turn, 0), inout, count * element);
-    if (bh_team_arrive(m)) return bh_team_lost(m, "all_reduce");
+    if (bh_team_arrive(m))
+      return bh_team_lost(m, "all_reduce");
     bh_team_fold_stages(m, turn, 0, inout, count, dtype, op);
     return BH_OK;
   }
   for (uint64_t at = 0, n; at < count; at += n) {
     n = count - at < most ? count - at : most;
-    if (bh_team_all_reduce_sliced(m, (char *)inout + at * element, n, dtype, op)) return bh_team_lost(m, "all_reduce");
+    if (bh_team_all_reduce_sliced(m, (char *)inout + at * element, n, dtype, op))
+      return bh_team_lost(m, "all_reduce");
   }
   return BH_OK;
 }
@@ -285,14 +323,16 @@ static inline bh_status bh_team_reduce_scatter(bh_team *team, const void *in, vo
                                                bh_op op) {
   bh_team_member *m = team->member;
   uint64_t element = bh_team_dtype_bytes(dtype), most = BH_TEAM_STAGE_BYTES / element / team->size;
-  if (team->size == 1) bh_team_copy(out, in, count * element);
+  if (team->size == 1)
+    bh_team_copy(out, in, count * element);
   for (uint64_t at = 0, n; team->size > 1 && at < count; at += n) {
     uint32_t turn = m->turn++;
     n = count - at < most ? count - at : most;
     for (uint32_t rank = 0; rank < team->size; rank++)
       memcpy(bh_team_stage(m->area, team->rank, turn, 0) + rank * n * element,
              (const char *)in + (rank * count + at) * element, n * element);
-    if (bh_team_arrive(m)) return bh_team_lost(m, "reduce_scatter");
+    if (bh_team_arrive(m))
+      return bh_team_lost(m, "reduce_scatter");
     bh_team_fold_stages(m, turn, team->rank * n * element, (char *)out + at * element, n, dtype, op);
   }
   return BH_OK;
@@ -300,231 +340,37 @@ static inline bh_status bh_team_reduce_scatter(bh_team *team, const void *in, vo
 
 static inline bh_status bh_team_all_gather(bh_team *team, const void *in, void *out, uint64_t bytes) {
   bh_team_member *m = team->member;
-  if (team->size == 1) bh_team_copy(out, in, bytes);
+  if (team->size == 1)
+    bh_team_copy(out, in, bytes);
   for (uint64_t at = 0, n; team->size > 1 && at < bytes; at += n) {
     uint32_t turn = m->turn++;
     n = bytes - at < BH_TEAM_STAGE_BYTES ? bytes - at : BH_TEAM_STAGE_BYTES;
     memcpy(bh_team_stage(m->area, team->rank, turn, 0), (const char *)in + at, n);
-    if (bh_team_arrive(m)) return bh_team_lost(m, "all_gather");
+    if (bh_team_arrive(m))
+      return bh_team_lost(m, "all_gather");
     for (uint32_t rank = 0; rank < team->size; rank++)
       memcpy((char *)out + rank * bytes + at, bh_team_stage(m->area, rank, turn, 0), n);
   }
   return BH_OK;
 }
 
-/* ---- Messages ---- */
-
-/* Copies between a ring and flat memory from the free-running position `at`. */
-static inline void bh_team_ring_copy(unsigned char *ring, uint64_t ring_bytes, uint64_t at, unsigned char *flat,
-                                     uint64_t bytes, int into_ring) {
-  uint64_t offset = at % ring_bytes, first = ring_bytes - offset < bytes ? ring_bytes - offset : bytes;
-  if (bytes == 0) return;
-  if (into_ring) {
-    memcpy(ring + offset, flat, first);
-    memcpy(ring, flat + first, bytes - first);
-  } else {
-    memcpy(flat, ring + offset, first);
-    memcpy(flat + first, ring, bytes - first);
-  }
-}
-
-/* A transfer under way: first the header, then the data. */
-typedef struct {
-  uint32_t peer, tag;
-  int finished, in_data;
-  unsigned char *data;
-  uint64_t bytes, done; /* of the part under way */
-  bh_team_header header;
-  bh_team_note *note; /* receiving: the message belongs to another tag and goes here */
-} bh_team_transfer;
-
-/* Moves what fits now; returns the bytes moved. */
-static inline uint64_t bh_team_move(bh_team_member *m, bh_team_transfer *t, int sending) {
-  uint32_t from = sending ? m->team.rank : t->peer, to = sending ? t->peer : m->team.rank;
-  bh_team_ring *ring = bh_team_ring_of(m->area, from, to);
-  uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-  uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-  uint64_t room = sending ? m->area->ring_bytes - (head - tail) : head - tail;
-  unsigned char *part = t->in_data ? t->data : (unsigned char *)&t->header;
-  uint64_t left = (t->in_data ? t->bytes : sizeof t->header) - t->done, n = left < room ? left : room;
-  if (n == 0) return 0;
-  bh_team_ring_copy(bh_team_ring_data(m->area, from, to), m->area->ring_bytes, sending ? head : tail, part + t->done, n,
-                    sending);
-  if (sending)
-    atomic_store_explicit(&ring->head, head + n, memory_order_release);
-  else
-    atomic_store_explicit(&ring->tail, tail + n, memory_order_release);
-  t->done += n;
-  bh_gate_add(&m->area->seats[t->peer].bell, 1, &m->waiter);
-  return n;
-}
-
-static inline uint64_t bh_team_push(bh_team_member *m, bh_team_transfer *t) {
-  uint64_t moved = bh_team_move(m, t, 1);
-  if (!t->in_data && t->done == sizeof t->header) t->in_data = 1, t->done = 0, moved += bh_team_move(m, t, 1);
-  t->finished = t->in_data && t->done == t->bytes;
-  return moved;
-}
-
-static inline void bh_team_keep(bh_team_member *m, bh_team_note *note) {
-  bh_team_note **end = &m->notes;
-  while (*end) end = &(*end)->next;
-  *end = note;
-}
-
-static inline bh_team_note *bh_team_note_new(uint32_t from, uint32_t tag, uint64_t bytes) {
-  bh_team_note *note = calloc(1, sizeof *note + bytes);
-  if (note) note->from = from, note->tag = tag, note->bytes = bytes;
-  return note;
-}
-
-static inline bh_status bh_team_length(bh_team_member *m, const bh_team_transfer *t, uint64_t wanted, uint64_t got) {
-  bh_team_area_fail(m->area);
-  return m->team.host->stop(m->team.host, BH_FAIL, "team: member %" PRIu32 " expects %" PRIu64 " bytes with tag %" PRIu32
-                            " from member %" PRIu32 ", but the message has %" PRIu64, m->team.rank, wanted, t->tag, t->peer,
-                            got);
-}
-
-/* The header is here: is it the message that was asked for? */
-static inline bh_status bh_team_begin_data(bh_team_member *m, bh_team_transfer *t, void *wanted, uint64_t wanted_bytes) {
-  t->in_data = 1;
-  t->done = 0;
-  t->bytes = t->header.bytes;
-  t->data = wanted;
-  if (t->header.tag == t->tag) return t->bytes == wanted_bytes ? BH_OK : bh_team_length(m, t, wanted_bytes, t->bytes);
-  if ((t->note = bh_team_note_new(t->peer, t->header.tag, t->bytes)) == NULL) {
-    bh_team_area_fail(m->area);
-    return m->team.host->stop(m->team.host, BH_OUT_OF_MEMORY, "team: no memory to keep a message of %" PRIu64 " bytes aside",
-                              t->bytes);
-  }
-  t->data = t->note->data;
-  return BH_OK;
-}
-
-static inline bh_status bh_team_pull(bh_team_member *m, bh_team_transfer *t, void *wanted, uint64_t wanted_bytes,
-                                     uint64_t *moved) {
-  *moved += bh_team_move(m, t, 0);
-  if (!t->in_data && t->done == sizeof t->header) {
-    bh_status status = bh_team_begin_data(m, t, wanted, wanted_bytes);
-    if (status != BH_OK) return status;
-    *moved += bh_team_move(m, t, 0);
-  }
-  if (!t->in_data || t->done < t->bytes) return BH_OK;
-  t->finished = t->note == NULL;
-  if (t->note) bh_team_keep(m, t->note);
-  t->note = NULL;
-  t->in_data = 0;
-  t->done = 0;
-  return BH_OK;
-}
-
-/* Takes the oldest kept message of this tag: 1 if there was one. */
-static inline int bh_team_take(bh_team_member *m, bh_team_transfer *t, void *wanted, uint64_t bytes, bh_status *ret) {
-  bh_team_note **at = &m->notes;
-  while (*at && ((*at)->from != t->peer || (*at)->tag != t->tag)) at = &(*at)->next;
-  if (!*at) return 0;
-  bh_team_note *note = *at;
-  *ret = note->bytes == bytes ? BH_OK : bh_team_length(m, t, bytes, note->bytes);
-  if (*ret == BH_OK) bh_team_copy(wanted, note->data, bytes);
-  *at = note->next;
-  free(note);
-  return 1;
-}
-
-/* Drives one send, one receive or both (NULL: not this one) to their end. */
-static inline bh_status bh_team_transact(bh_team_member *m, bh_team_transfer *out, bh_team_transfer *in, void *wanted,
-                                         uint64_t wanted_bytes, const char *what) {
-  bh_gate *bell = &m->area->seats[m->team.rank].bell;
-  bh_status status = BH_OK;
-  int given_up = 0;
-  for (;;) {
-    uint32_t seen = atomic_load_explicit(&bell->word, memory_order_acquire);
-    uint64_t moved = 0;
-    if (out && !out->finished) moved += bh_team_push(m, out);
-    if (in && !in->finished) status = bh_team_pull(m, in, wanted, wanted_bytes, &moved);
-    if (status != BH_OK || ((!out || out->finished) && (!in || in->finished))) break;
-    if (moved) continue;
-    if (given_up) return bh_team_lost(m, what);
-    m->needs[0] = out && !out->finished ? out->peer : m->team.rank;
-    m->needs[1] = in && !in->finished ? in->peer : m->team.rank;
-    given_up = bh_gate_wait_change(bell, seen, &m->waiter);
-  }
-  if (in && in->note) free(in->note);
-  return status;
-}
-
-static inline bh_status bh_team_post(bh_team_member *m, const void *data, uint64_t bytes, uint32_t to, uint32_t tag,
-                                     bh_team_transfer *ret) {
-  if (to >= m->team.size) return bh_team_bad_root(m, "send", to);
-  *ret = (bh_team_transfer){ .peer = to, .tag = tag, .bytes = bytes, .data = (unsigned char *)(uintptr_t)data };
-  ret->header = (bh_team_header){ .bytes = bytes, .tag = tag };
-  if (to != m->team.rank) {
-    if (!atomic_load_explicit(&m->area->messages, memory_order_relaxed)) atomic_store(&m->area->messages, 1);
-    return BH_OK;
-  }
-  bh_team_note *note = bh_team_note_new(to, tag, bytes);
-  if (!note)
-    return m->team.host->stop(m->team.host, BH_OUT_OF_MEMORY, "team: no memory to keep a message of %" PRIu64 " bytes aside",
-                              bytes);
-  bh_team_copy(note->data, data, bytes);
-  bh_team_keep(m, note);
-  ret->finished = 1;
-  return BH_OK;
-}
-
-static inline bh_status bh_team_expect(bh_team_member *m, void *wanted, uint64_t bytes, uint32_t from, uint32_t tag,
-                                       bh_team_transfer *ret) {
-  bh_status status = BH_OK;
-  if (from >= m->team.size) return bh_team_bad_root(m, "receive", from);
-  *ret = (bh_team_transfer){ .peer = from, .tag = tag };
-  if (bh_team_take(m, ret, wanted, bytes, &status))
-    ret->finished = 1;
-  else if (from == m->team.rank) {
-    bh_team_area_fail(m->area);
-    status = m->team.host->stop(m->team.host, BH_FAIL, "team: member %" PRIu32 " waits for a message with tag %" PRIu32
-                                " from itself that it never sent", from, tag);
-  }
-  return status;
-}
-
-static inline bh_status bh_team_send(bh_team *team, const void *data, uint64_t bytes, uint32_t to, uint32_t tag) {
-  bh_team_member *m = team->member;
-  bh_team_transfer out;
-  bh_status status = bh_team_post(m, data, bytes, to, tag, &out);
-  if (status != BH_OK || out.finished) return status;
-  return bh_team_transact(m, &out, NULL, NULL, 0, "send");
-}
-
-static inline bh_status bh_team_receive(bh_team *team, void *data, uint64_t bytes, uint32_t from, uint32_t tag) {
-  bh_team_member *m = team->member;
-  bh_team_transfer in;
-  bh_status status = bh_team_expect(m, data, bytes, from, tag, &in);
-  if (status != BH_OK || in.finished) return status;
-  return bh_team_transact(m, NULL, &in, data, bytes, "receive");
-}
-
-static inline bh_status bh_team_exchange(bh_team *team, const void *out_data, uint64_t out_bytes, uint32_t to,
-                                         void *in_data, uint64_t in_bytes, uint32_t from, uint32_t tag) {
-  bh_team_member *m = team->member;
-  bh_team_transfer out, in;
-  bh_status status = bh_team_post(m, out_data, out_bytes, to, tag, &out);
-  if (status == BH_OK) status = bh_team_expect(m, in_data, in_bytes, from, tag, &in);
-  if (status != BH_OK) return status;
-  return bh_team_transact(m, &out, &in, in_data, in_bytes, "exchange");
-}
+#include <benchhost/team-messages.h>
 
 /* ---- A member's life ---- */
 
 static inline bh_status bh_team_run(bh_team *team, uint32_t loop) {
   bh_team_member *m = team->member;
   bh_status status = m->run(m->run_arg, loop);
-  if (status != BH_OK) bh_team_area_fail(m->area);
+  if (status != BH_OK)
+    bh_team_area_fail(m->area);
   return status;
 }
 
-/* [worker] `waiter`: the backend's way to wait; its poll (NULL: none) is asked in every wait. `run` runs a loop inline. */
+/* [worker] `waiter`: the backend's way to wait; its poll (NULL: none) is asked in every wait. `run` runs a loop inline.
+ */
 static inline void bh_team_join(bh_team_member *m, const bh_host *host, bh_team_area *area, uint32_t rank,
-                                const bh_waiter *waiter, bh_status (*run)(void *run_arg, uint32_t loop), void *run_arg) {
+                                const bh_waiter *waiter, bh_status (*run)(void *run_arg, uint32_t loop),
+                                void *run_arg) {
   memset(m, 0, sizeof *m);
   m->area = area;
   m->outer = m->waiter = *waiter;
@@ -534,37 +380,52 @@ static inline void bh_team_join(bh_team_member *m, const bh_host *host, bh_team_
   m->passed = atomic_load_explicit(&area->passed.word, memory_order_relaxed);
   m->run = run;
   m->run_arg = run_arg;
-  m->team = (bh_team){ .size_of = sizeof m->team, .rank = rank, .size = area->members, .member = m, .host = host,
-                       .run = bh_team_run, .barrier = bh_team_barrier, .broadcast = bh_team_broadcast,
-                       .all_reduce = bh_team_all_reduce, .reduce_scatter = bh_team_reduce_scatter,
-                       .all_gather = bh_team_all_gather, .send = bh_team_send, .receive = bh_team_receive,
-                       .exchange = bh_team_exchange };
+  m->team = (bh_team){.size_of = sizeof m->team,
+                      .rank = rank,
+                      .size = area->members,
+                      .member = m,
+                      .host = host,
+                      .run = bh_team_run,
+                      .barrier = bh_team_barrier,
+                      .broadcast = bh_team_broadcast,
+                      .all_reduce = bh_team_all_reduce,
+                      .reduce_scatter = bh_team_reduce_scatter,
+                      .all_gather = bh_team_all_gather,
+                      .send = bh_team_send,
+                      .receive = bh_team_receive,
+                      .exchange = bh_team_exchange};
 }
 
 /* [worker] After the body, with what it returned; returns what the member comes to. */
 static inline bh_status bh_team_leave(bh_team_member *m, bh_status status) {
   if (status == BH_OK && m->notes)
-    status = m->team.host->stop(m->team.host, BH_FAIL, "team: member %" PRIu32 " never received the message with tag %" PRIu32
-                                " from member %" PRIu32, m->team.rank, m->notes->tag, m->notes->from);
+    status = m->team.host->stop(m->team.host, BH_FAIL,
+                                "team: member %" PRIu32 " never received the message with tag %" PRIu32
+                                " from member %" PRIu32,
+                                m->team.rank, m->notes->tag, m->notes->from);
   while (m->notes) {
     bh_team_note *note = m->notes;
     m->notes = note->next;
     free(note);
   }
-  if (status != BH_OK) bh_team_area_fail(m->area);
+  if (status != BH_OK)
+    bh_team_area_fail(m->area);
   atomic_store_explicit(&m->area->seats[m->team.rank].ended, 1, memory_order_seq_cst);
   return status;
 }
 
 /* After all members left: a message that nobody received is an error too. */
 static inline bh_status bh_team_area_check(bh_team_area *area, const bh_host *h) {
-  if (!atomic_exchange(&area->messages, 0) || atomic_load(&area->failed)) return BH_OK;
+  if (!atomic_exchange(&area->messages, 0) || atomic_load(&area->failed))
+    return BH_OK;
   for (uint32_t from = 0; from < area->members; from++)
     for (uint32_t to = 0; to < area->members; to++) {
       bh_team_ring *ring = bh_team_ring_of(area, from, to);
-      if (atomic_load(&ring->head) == atomic_load(&ring->tail)) continue;
+      if (atomic_load(&ring->head) == atomic_load(&ring->tail))
+        continue;
       bh_team_area_fail(area);
-      return h->stop(h, BH_FAIL, "team: member %" PRIu32 " never received a message that member %" PRIu32 " sent", to, from);
+      return h->stop(h, BH_FAIL, "team: member %" PRIu32 " never received a message that member %" PRIu32 " sent", to,
+                     from);
     }
   return BH_OK;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * benchhost/wait.h - one way to wait, for threads and for processes: spin or sleep until a 32-bit word changes. Optional:
- * plugin.h alone is the contract; this header (C11 and Linux, no library) is for backends that would rather not write it
- * again. A gate may lie in memory shared between processes: futexes here are never process-private there.
+ * benchhost/wait.h - one way to wait, for threads and for processes: spin or sleep until a 32-bit word changes.
+ * Optional: plugin.h alone is the contract; this header (C11 with gnu11 or _GNU_SOURCE, Linux, no library) is for
+ * backends that would rather not write it again. A gate may lie in memory shared between processes: futexes here are
+ * never process-private there.
  *
- * Every wait can be ended from outside: by an abort word, and by a poll function that is called every few milliseconds of
- * waiting (is the child I wait for still alive?). So nothing built on this waits for the dead.
+ * Every wait can be ended from outside: by an abort word, and by a poll function that is called every few milliseconds
+ * of waiting (is the child I wait for still alive?). So nothing built on this waits for the dead.
  */
 #ifndef BENCHHOST_WAIT_H
 #define BENCHHOST_WAIT_H
@@ -28,11 +29,11 @@ typedef struct {
 
 /* How to wait. Fill with bh_waiter_make. */
 typedef struct {
-  uint32_t spins;  /* pauses before the kernel is asked to let others run: a microsecond or two */
-  uint32_t rounds; /* pauses between two sched_yield after that */
-  uint32_t yields; /* block: how many sched_yield before it sleeps */
-  uint32_t block;  /* 1: sleep in the end; 0: go on with sched_yield and pauses */
-  uint32_t shared; /* 1: gates lie in memory shared between processes */
+  uint32_t spins;              /* pauses before the kernel is asked to let others run: a microsecond or two */
+  uint32_t rounds;             /* pauses between two sched_yield after that */
+  uint32_t yields;             /* block: how many sched_yield before it sleeps */
+  uint32_t block;              /* 1: sleep in the end; 0: go on with sched_yield and pauses */
+  uint32_t shared;             /* 1: gates lie in memory shared between processes */
   _Atomic uint32_t *abort;     /* nonzero ends every wait; NULL: none */
   int (*poll)(void *poll_arg); /* nonzero ends the wait; called about every 1 (spin) to 20 ms (block); NULL: none */
   void *poll_arg;
@@ -53,21 +54,24 @@ static inline void bh_wait_pause(void) {
 
 /* `crowded`: more waiters than cores, so whoever spins keeps the one it waits for from running. */
 static inline bh_waiter bh_waiter_make(int block, int shared, int crowded) {
-  bh_waiter waiter = { 0 };
+  bh_waiter waiter = {0};
   waiter.block = block != 0;
   waiter.shared = shared != 0;
-  /* Whom we wait for may need this very core, even when there are enough of them: so nobody spins for long without
-   * offering it. Measured (tests/peers/dispatch): with both on one core a handover by sched_yield costs about 1 us, by two
-   * futex calls about 7 us. */
-  waiter.spins = crowded ? 0 : 60;
-  waiter.rounds = crowded ? 0 : 20;
-  waiter.yields = 8;
+  /* Measured with tests/peers/dispatch. Whom we wait for may need this very core, even where there are enough of them:
+   * so nobody spins for long without offering it (a handover by sched_yield costs 1 us, by futexes 7 us). And waking a
+   * sleeper on another, halted core takes up to 30 us: who sleeps earlier than that makes the next one sleep too, and a
+   * pool that could answer in 0.1 us stays at 30. Together: about 1 us of pauses, then 10 to 20 us of yields, then
+   * sleep. */
+  waiter.spins = crowded ? 0 : 40;
+  waiter.rounds = crowded ? 0 : 10;
+  waiter.yields = 16;
   return waiter;
 }
 
 static inline long bh_wait_futex(bh_gate *gate, int operation, uint32_t value, int shared,
                                  const struct timespec *timeout) {
-  if (!shared) operation |= FUTEX_PRIVATE_FLAG;
+  if (!shared)
+    operation |= FUTEX_PRIVATE_FLAG;
   return syscall(SYS_futex, (void *)&gate->word, operation, value, timeout, NULL, 0);
 }
 
@@ -84,7 +88,8 @@ static inline int bh_wait_aborted(const bh_waiter *waiter) {
 
 /* Whether to give up. The gate is looked at last: what opened before the abort still counts as open. */
 static inline int bh_wait_over(bh_gate *gate, uint32_t value, int equal, const bh_waiter *waiter, int ask) {
-  if (!bh_wait_aborted(waiter) && !(ask && waiter->poll && waiter->poll(waiter->poll_arg))) return 0;
+  if (!bh_wait_aborted(waiter) && !(ask && waiter->poll && waiter->poll(waiter->poll_arg)))
+    return 0;
   return !bh_gate_open(gate, value, equal, memory_order_acquire);
 }
 
@@ -94,11 +99,14 @@ static inline int bh_wait_asleep(bh_gate *gate, uint32_t value, int equal, const
   for (;;) {
     /* seq_cst pairs with bh_gate_wake: either the setter sees the sleeper or the sleeper sees the new word. */
     uint32_t now = atomic_load_explicit(&gate->word, memory_order_seq_cst);
-    if ((now == value) == equal) break;
-    if ((given_up = bh_wait_over(gate, value, equal, waiter, 0)) != 0) break;
-    struct timespec tick = { 0, BH_WAIT_TICK_NS };
+    if ((now == value) == equal)
+      break;
+    if ((given_up = bh_wait_over(gate, value, equal, waiter, 0)) != 0)
+      break;
+    struct timespec tick = {0, BH_WAIT_TICK_NS};
     if (bh_wait_futex(gate, FUTEX_WAIT, now, (int)waiter->shared, &tick) == -1 && errno == ETIMEDOUT)
-      if ((given_up = bh_wait_over(gate, value, equal, waiter, 1)) != 0) break;
+      if ((given_up = bh_wait_over(gate, value, equal, waiter, 1)) != 0)
+        break;
   }
   atomic_fetch_sub_explicit(&gate->sleepers, 1, memory_order_relaxed);
   return given_up;
@@ -108,10 +116,12 @@ static inline int bh_wait_yielding(bh_gate *gate, uint32_t value, int equal, con
   for (uint32_t round = 1; !waiter->block || round <= waiter->yields; round++) {
     sched_yield();
     for (uint32_t i = 0; i <= waiter->rounds; i++) {
-      if (bh_gate_open(gate, value, equal, memory_order_acquire)) return 0;
+      if (bh_gate_open(gate, value, equal, memory_order_acquire))
+        return 0;
       bh_wait_pause();
     }
-    if (bh_wait_over(gate, value, equal, waiter, round % 1024 == 0)) return 1;
+    if (bh_wait_over(gate, value, equal, waiter, round % 1024 == 0))
+      return 1;
   }
   return bh_wait_asleep(gate, value, equal, waiter);
 }
@@ -119,7 +129,8 @@ static inline int bh_wait_yielding(bh_gate *gate, uint32_t value, int equal, con
 /* 0: the gate opened; what was written before it was set is visible. Nonzero: aborted, or `poll` said so. */
 static inline int bh_gate_wait(bh_gate *gate, uint32_t value, int equal, const bh_waiter *waiter) {
   for (uint32_t i = 0; i <= waiter->spins; i++) {
-    if (bh_gate_open(gate, value, equal, memory_order_acquire)) return 0;
+    if (bh_gate_open(gate, value, equal, memory_order_acquire))
+      return 0;
     bh_wait_pause();
   }
   return bh_wait_yielding(gate, value, equal, waiter);
@@ -157,6 +168,7 @@ static inline uint32_t bh_gate_add(bh_gate *gate, uint32_t delta, const bh_waite
 
 /* Counts down and wakes only when 0 is reached: the last of many that are waited for. */
 static inline void bh_gate_count_down(bh_gate *gate, const bh_waiter *waiter) {
-  if (atomic_fetch_sub_explicit(&gate->word, 1, memory_order_seq_cst) == 1) bh_gate_wake(gate, waiter);
+  if (atomic_fetch_sub_explicit(&gate->word, 1, memory_order_seq_cst) == 1)
+    bh_gate_wake(gate, waiter);
 }
 #endif
