@@ -18,6 +18,18 @@ static gint count_entries(const char *folder) {
   return n;
 }
 
+/* Other processes' files come and go as well: only those that bear this process's number are surely ours. */
+static gint count_shared(void) {
+  GDir *dir = g_dir_open("/dev/shm", 0, NULL);
+  g_autofree char *own = g_strdup_printf("%d", (int)getpid());
+  gint n = 0;
+  for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
+    n += strstr(name, own) != NULL;
+  if (dir)
+    g_dir_close(dir);
+  return n;
+}
+
 static gint count_children(void) {
   g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
   g_autofree char *text = NULL;
@@ -36,7 +48,7 @@ BhUsage bh_usage_now(void) {
       .descriptors = count_entries("/proc/self/fd"),
       .threads = count_entries("/proc/self/task"),
       .children = count_children(),
-      .shared_files = count_entries("/dev/shm"),
+      .shared_files = count_shared(),
   };
   return usage;
 }
@@ -51,9 +63,7 @@ static char *grown(const BhUsage *before, const BhUsage *after) {
   add(text, after->descriptors - before->descriptors, "descriptors");
   add(text, after->threads - before->threads, "threads");
   add(text, after->children - before->children, "child processes");
-  /* Other processes' files come and go as well: only one per round at least is ours. */
-  if (after->shared_files - before->shared_files >= BH_USAGE_ROUNDS)
-    add(text, after->shared_files - before->shared_files, "files in /dev/shm");
+  add(text, after->shared_files - before->shared_files, "files in /dev/shm");
   if (before->heap_bytes >= 0 && after->heap_bytes - before->heap_bytes >= 16 * BH_USAGE_ROUNDS)
     add(text, after->heap_bytes - before->heap_bytes, "bytes of heap");
   if (text->len)
