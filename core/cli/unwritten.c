@@ -10,4 +10,3 @@
     fprintf(stderr, "benchhost: '%s' is not written yet\n", argv[0]);                                                  \
     return BH_EXIT_SOFTWARE;                                                                                           \
   }
-UNWRITTEN(bh_cmd_schema)

@@ -10,6 +10,7 @@
 /* One YAML document. The text must be UTF-8; errors say file:line:column. */
 BhNode *bh_yaml_parse(const char *text, gsize length, const char *file, GError **error);
 
+const char *bh_node_intern(const char *file); /* for BhPosition.file */
 BhNode *bh_node_new(BhNodeKind kind, BhPosition at);
 BhNode *bh_node_new_scalar(BhPosition at, const char *text, gboolean quoted);
 BhNode *bh_node_copy(const BhNode *node);

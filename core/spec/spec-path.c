@@ -119,6 +119,12 @@ static BhNode **step_into(BhNode **slot, const Step *step, const char *file, GEr
     bh_node_free(node);
     node = *slot;
   }
+  if (node->kind == BH_NODE_SCALAR && step->name && !strcmp(node->text, step->name)) { /* an entry that is but a name */
+    BhNode *map = bh_node_new(BH_NODE_MAP, node->at);
+    bh_node_put(map, node, bh_node_new_scalar(at, "", FALSE));
+    *slot = map;
+    return (BhNode **)&map->items->pdata[0];
+  }
   if (!step->name) {
     if (node->kind == BH_NODE_LIST && step->index < node->items->len)
       return (BhNode **)&node->items->pdata[step->index];
@@ -152,7 +158,7 @@ gboolean bh_spec_apply_override(BhNode *root, const char *assignment, GError **e
   g_autofree char *path = g_strndup(assignment, (gsize)(text - assignment) - 1);
   g_autofree char *shown = bh_text_shown(path);
   g_autofree char *name = g_strdup_printf("--set %s", shown);
-  const char *file = g_intern_string(name);
+  const char *file = bh_node_intern(name);
   g_autoptr(BhNode) value = *text ? bh_yaml_parse(text, strlen(text), file, error) : NULL;
   if (!*text)
     return bad_path(assignment, "the value is missing", error);

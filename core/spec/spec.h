@@ -6,7 +6,7 @@
 #include <glib.h>
 
 typedef struct {
-  const char *file;   /* interned (g_intern_string) */
+  const char *file;   /* lives as long as the process (bh_node_intern) */
   guint line, column; /* from 1 */
 } BhPosition;
 

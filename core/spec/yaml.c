@@ -360,7 +360,7 @@ static BhNode *read_document(Reader *reader, GError **error) {
 }
 
 BhNode *bh_yaml_parse(const char *text, gsize length, const char *file, GError **error) {
-  file = g_intern_string(file);
+  file = bh_node_intern(file);
   if (length > BH_MATRIX_LARGEST) {
     bh_node_error(error, (BhPosition){file, 0, 0}, "larger than %u MiB; this cannot be a matrix",
                   BH_MATRIX_LARGEST >> 20);

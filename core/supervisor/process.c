@@ -174,8 +174,10 @@ static void take_events(Cell *cell) {
   }
   if (cell->out->bad_event)
     end_it(cell, BH_KILLED_EVENTS);
-  if (!had && cell->out->result) {
+  /* when all is measured, and again when all is said: most processes are too short-lived for the watch */
+  if (cell->out->result || !g_strcmp0(cell->out->phase, "close"))
     note_peak(cell->out, bh_tree_peak_bytes(cell->pid));
+  if (!had && cell->out->result) {
     cell->linger_ns = now_ns() + LINGER_NS;
   }
 }

@@ -47,9 +47,13 @@ typedef struct {
 static void take_signals(Run *run) {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGHUP); /* stays ignored under nohup: an ignored signal never becomes pending */
+  const int wanted[] = {SIGINT, SIGTERM, SIGHUP};
+  for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+    struct sigaction now;
+    /* What we were started to ignore (nohup, `&` in a script) stays so: once blocked, it would be delivered here. */
+    if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+      sigaddset(&signals, wanted[i]);
+  }
   sigprocmask(SIG_BLOCK, &signals, &run->old_mask);
   run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   /* Who watches may leave (`benchhost M.yaml 2>&1 | head`); the journal is what counts. */
