@@ -125,9 +125,13 @@ def number(value, digits=3):
     """Three significant digits, no exponent: 0.0123, 1.23, 12.3, 1230."""
     if value == 0 or not math.isfinite(value):
         return str(value)
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
     return f"{rounded:,.{decimals}f}".replace(",", " ")
+
+
+def count(value):
+    return f"{value:,}".replace(",", " ")
 
 
 def duration(ns):
