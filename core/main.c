@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Dispatches subcommands; the only place that exits. `benchhost MATRIX.yaml` is `benchhost run MATRIX.yaml`. */
+#include "base/text.h"
 #include "cli/cli.h"
 
 #include <locale.h>
@@ -55,6 +56,13 @@ int main(int argc, char **argv) {
       return commands[i].run(argc - 1, argv + 1);
   if (looks_like_matrix(argv[1]) || g_file_test(argv[1], G_FILE_TEST_IS_REGULAR))
     return bh_cmd_run(argc, argv);
-  fprintf(stderr, "benchhost: '%s' is neither a command nor a matrix file (*.yaml); try 'benchhost --help'\n", argv[1]);
+  const char *names[G_N_ELEMENTS(commands) + 1] = {NULL};
+  guint n = 0;
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (commands[i].summary)
+      names[n++] = commands[i].name;
+  const char *closest = bh_text_closest(argv[1], names);
+  fprintf(stderr, "benchhost: '%s' is neither a command nor a matrix file (*.yaml)%s%s%s; try 'benchhost --help'\n",
+          argv[1], closest ? ": did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
   return BH_EXIT_USAGE;
 }

@@ -133,6 +133,6 @@ static const bh_backend backend = {
 
 const bh_plugin_info bh_plugin = {
     BH_PLUGIN_HEAD,   .name = "fork",
-    .version = "1.0", .summary = "a pool of forked processes, by shared memory or by pipes",
+    .version = "0.1.0", .summary = "a pool of forked processes, by shared memory or by pipes",
     .params = params, .backend = &backend,
 };

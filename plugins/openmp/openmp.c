@@ -243,6 +243,6 @@ static const bh_backend backend = {
 
 const bh_plugin_info bh_plugin = {
     BH_PLUGIN_HEAD,   .name = "openmp",
-    .version = "1.0", .summary = "the threads of one OpenMP team, scheduled by the OpenMP runtime",
+    .version = "0.1.0", .summary = "the threads of one OpenMP team, scheduled by the OpenMP runtime",
     .params = params, .backend = &backend,
 };

@@ -236,6 +236,6 @@ static const bh_backend backend = {
 
 const bh_plugin_info bh_plugin = {
     BH_PLUGIN_HEAD,   .name = "pthread",
-    .version = "1.0", .summary = "a pool of threads, with the calling thread as worker 0",
+    .version = "0.1.0", .summary = "a pool of threads, with the calling thread as worker 0",
     .params = params, .backend = &backend,
 };

@@ -111,6 +111,6 @@ static const bh_backend backend = {
 
 const bh_plugin_info bh_plugin = {
     BH_PLUGIN_HEAD,   .name = "serial",
-    .version = "1.0", .summary = "one worker, the calling thread: the reference that all others are compared with",
+    .version = "0.1.0", .summary = "one worker, the calling thread: the reference that all others are compared with",
     .params = params, .backend = &backend,
 };
