@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Owns what a plan looks like: a table for people, JSON for programs. */
+#include "base/json.h"
 #include "base/text.h"
 #include "base/json.h"
 #include "cli/matrix-options.h"

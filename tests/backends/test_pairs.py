@@ -5,6 +5,7 @@ import os
 import random
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -156,6 +157,38 @@ def test_dead_worker_is_reported(variant):
     status, reason = pair("check-team", variant, "case=die")
     assert status == "failed"
     assert re.fullmatch(r"worker \d+ \(pid \d+\) died: SIGKILL", reason)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("transport, count", [("shm", 2), ("pipe", 3)])
+def test_workers_die_with_their_parent(transport, count):
+    command = [PAIR, f"{CHECKS}/check-items.so", f"{BACKENDS}/fork/fork.so", "workers=3", f"transport={transport}"]
+    with subprocess.Popen([*command, "quiet=1", "n=1000000", "samples=100000"]) as process:
+        wait_until(lambda: len(children(process.pid)) == count)
+        workers_seen = children(process.pid)
+        with open(f"/proc/{process.pid}/maps", encoding="ascii") as file:
+            assert "/dev/shm/" not in file.read()  # shared memory without a name that could stay behind
+        process.kill()
+    wait_until(lambda: not any(alive(pid) for pid in workers_seen))
 
 
 def test_random_combinations():
