@@ -63,7 +63,7 @@ static void guard(int pipe_fd, const BhScratch *scratch, pid_t supervisor) {
   }
   wait_for_death(supervisor);
   bh_tree_end_marked(scratch->mark, &worker, worker > 0);
-  bh_scratch_remove(scratch->root);
+  bh_scratch_remove_dead(scratch->root);
   _exit(0);
 }
 

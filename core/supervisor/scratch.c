@@ -162,13 +162,48 @@ guint bh_scratch_sweep(const char *base) {
 
 /* ---- Making ---- */
 
-/* TRUE: locked, and the folder was not swept away between its making and its locking. */
+void bh_scratch_remove_dead(const char *root) {
+  g_autofree char *path = g_build_filename(root, "lock", NULL);
+  const struct timespec ms = {0, 1000000};
+  const int lock = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (lock < 0) {
+    rmdir(root); /* made and not yet locked: then it is empty */
+    return;
+  }
+  /* The owner's newest child has a copy of the descriptor until it is dead as well. */
+  for (guint i = 0; i < 10000; i++) {
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+      bh_scratch_remove(root);
+      break;
+    }
+    nanosleep(&ms, NULL);
+  }
+  close(lock);
+}
+
+BhScratch *bh_scratch_choose(void) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const char *tmp = g_getenv("TMPDIR");
+  g_autofree char *base = g_canonicalize_filename(tmp && *tmp ? tmp : "/tmp", NULL);
+  g_autofree char *prefix = name_prefix();
+  bh_scratch_sweep(base);
+  g_autoptr(GString) name = g_string_new(prefix);
+  for (guint i = 0; i < 6; i++)
+    g_string_append_c(name, letters[g_random_int_range(0, (gint32)sizeof letters - 1)]);
+  BhScratch *scratch = g_new0(BhScratch, 1);
+  scratch->lock_fd = -1;
+  scratch->root = g_build_filename(base, name->str, NULL);
+  scratch->mark = g_strdup_printf("BENCHHOST_RUN=%s", name->str);
+  return scratch;
+}
+
+/* FALSE: somebody was quicker to lock it, a sweep that took us for dead. */
 static gboolean lock_root(BhScratch *scratch) {
   g_autofree char *path = g_build_filename(scratch->root, "lock", NULL);
+  struct stat st;
   scratch->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  struct stat mine, there;
-  if (scratch->lock_fd >= 0 && flock(scratch->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(scratch->lock_fd, &mine) == 0 &&
-      stat(path, &there) == 0 && mine.st_ino == there.st_ino)
+  if (scratch->lock_fd >= 0 && flock(scratch->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(scratch->lock_fd, &st) == 0 &&
+      st.st_nlink > 0)
     return TRUE;
   if (scratch->lock_fd >= 0)
     close(scratch->lock_fd);
@@ -176,39 +211,33 @@ static gboolean lock_root(BhScratch *scratch) {
   return FALSE;
 }
 
-BhScratch *bh_scratch_new(GError **error) {
-  const char *tmp = g_getenv("TMPDIR");
-  g_autofree char *base = g_canonicalize_filename(tmp && *tmp ? tmp : "/tmp", NULL);
-  g_autofree char *prefix = name_prefix();
-  bh_scratch_sweep(base);
-  g_autoptr(BhScratch) scratch = g_new0(BhScratch, 1);
-  scratch->lock_fd = -1;
-  for (guint attempt = 0; attempt < 10; attempt++) {
-    g_autofree char *name = g_strconcat(prefix, "XXXXXX", NULL);
-    g_free(scratch->root);
-    scratch->root = g_build_filename(base, name, NULL);
-    if (!mkdtemp(scratch->root)) {
-      g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot make a scratch folder in %s: %s; set TMPDIR to another place",
-                  base, g_strerror(errno));
-      g_clear_pointer(&scratch->root, g_free);
-      return NULL;
-    }
-    if (lock_root(scratch)) {
-      g_autofree char *last = g_path_get_basename(scratch->root);
-      scratch->mark = g_strdup_printf("BENCHHOST_RUN=%s", last);
-      return g_steal_pointer(&scratch);
-    }
-    bh_scratch_remove(scratch->root);
+gboolean bh_scratch_make(BhScratch *scratch, GError **error) {
+  const struct timespec ms = {0, 1000000};
+  int code = 0;
+  for (guint attempt = 0; attempt < 100; attempt++) {
+    const gboolean made = mkdir(scratch->root, 0700) == 0;
+    code = errno;
+    if (!made && !(scratch->made && code == EEXIST)) /* another's name, or no such place */
+      break;
+    scratch->made = TRUE;
+    if (made && lock_root(scratch))
+      return TRUE;
+    nanosleep(&ms, NULL);
   }
-  g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot lock a scratch folder in %s: %s; set TMPDIR to another place", base,
-              g_strerror(errno));
-  return NULL;
+  g_set_error(error, BH_ERROR, BH_ERROR_IO, "cannot make the scratch folder %s: %s; set TMPDIR to another place",
+              scratch->root, g_strerror(code));
+  return FALSE;
+}
+
+BhScratch *bh_scratch_new(GError **error) {
+  g_autoptr(BhScratch) scratch = bh_scratch_choose();
+  return bh_scratch_make(scratch, error) ? g_steal_pointer(&scratch) : NULL;
 }
 
 void bh_scratch_free(BhScratch *scratch) {
   if (!scratch)
     return;
-  if (scratch->root)
+  if (scratch->made)
     bh_scratch_remove(scratch->root);
   if (scratch->lock_fd >= 0)
     close(scratch->lock_fd);

@@ -85,15 +85,14 @@ static gboolean set_up(Run *run, GError **error) {
   prctl(PR_GET_CHILD_SUBREAPER, &run->was_subreaper, 0, 0, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* orphans of a cell come to us and are ended with it */
   take_signals(run);
-  run->scratch = bh_scratch_new(error);
-  if (!run->scratch)
-    return FALSE;
+  run->scratch = bh_scratch_choose();
   run->log_path = g_build_filename(run->scratch->root, "worker.log", NULL);
-  run->guardian = bh_guardian_start(run->scratch, error);
+  run->guardian =
+      bh_guardian_start(run->scratch, error); /* before there is anything to guard: no moment is unguarded */
   if (!run->guardian)
     return FALSE;
   g_array_append_val(run->spare, run->guardian->pid);
-  return TRUE;
+  return bh_scratch_make(run->scratch, error);
 }
 
 static void tear_down(Run *run) {

@@ -61,6 +61,6 @@ def test_twenty_kills(tmp_path):
     seed = int.from_bytes(os.urandom(4), "little")
     print(f"seed {seed}")  # shown when it fails
     report = campaign.run(kills=20, seed=seed, folder=tmp_path)
+    assert report["problems"] == []
     assert report["kills"] >= 20
     assert report["runs"] >= 1
-    assert report["problems"] == []
