@@ -11,6 +11,7 @@
 
 #define MAX_GUARDS 512
 #define PATTERN 0xC7
+#define GUARD_PAGES 16 /* on either side: a miss by some kilobytes is caught as well */
 
 static BhGuard *guards[MAX_GUARDS]; /* living ones, for the handler */
 
@@ -18,26 +19,26 @@ BhGuard *bh_guard_new(const char *name, gsize bytes) {
   const gsize page = (gsize)sysconf(_SC_PAGESIZE);
   if (bytes > G_MAXSIZE / 2)
     return NULL;
-  /* A page in front holds the pattern, one on either side may not be touched. */
-  const gsize inner = page + (bytes + page - 1) / page * page;
-  guint8 *pages = mmap(NULL, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  /* A page in front holds the pattern; those on either side may not be touched. */
+  const gsize inner = page + (bytes + page - 1) / page * page, fence = GUARD_PAGES * page;
+  guint8 *pages = mmap(NULL, inner + 2 * fence, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages == MAP_FAILED)
     return NULL;
-  if (mprotect(pages + page, inner, PROT_READ | PROT_WRITE) != 0) {
-    munmap(pages, inner + 2 * page);
+  if (mprotect(pages + fence, inner, PROT_READ | PROT_WRITE) != 0) {
+    munmap(pages, inner + 2 * fence);
     return NULL;
   }
   BhGuard *guard = g_new0(BhGuard, 1);
   guard->bytes = bytes;
   guard->pages = pages;
-  guard->page_bytes = inner + 2 * page;
-  guard->data = pages + page + (inner - bytes) / 64 * 64;
+  guard->page_bytes = inner + 2 * fence;
+  guard->data = pages + fence + (inner - bytes) / 64 * 64;
   g_strlcpy(guard->name, name, sizeof guard->name);
   for (char *c = guard->name; *c; c++)
     if (*c < ' ' || *c == '"' || *c == '\\' || (guchar)*c >= 0x7f)
       *c = '?';
   memset(guard->data - 64, PATTERN, 64);
-  memset(guard->data + bytes, PATTERN, (gsize)(pages + page + inner - (guard->data + bytes)));
+  memset(guard->data + bytes, PATTERN, (gsize)(pages + fence + inner - (guard->data + bytes)));
   for (guint i = 0; i < MAX_GUARDS; i++)
     if (!guards[i]) {
       guards[i] = guard;
@@ -57,17 +58,17 @@ void bh_guard_free(BhGuard *guard) {
 }
 
 void bh_guard_protect(BhGuard *guard, gboolean read_only) {
-  const gsize page = (gsize)sysconf(_SC_PAGESIZE);
+  const gsize fence = GUARD_PAGES * (gsize)sysconf(_SC_PAGESIZE);
   guard->read_only = read_only;
-  mprotect(guard->pages + page, guard->page_bytes - 2 * page, read_only ? PROT_READ : PROT_READ | PROT_WRITE);
+  mprotect(guard->pages + fence, guard->page_bytes - 2 * fence, read_only ? PROT_READ : PROT_READ | PROT_WRITE);
 }
 
 char *bh_guard_damage(const BhGuard *guard) {
-  const gsize page = (gsize)sysconf(_SC_PAGESIZE);
+  const gsize fence = GUARD_PAGES * (gsize)sysconf(_SC_PAGESIZE);
   for (gsize i = 1; i <= 64; i++)
     if (guard->data[-(gssize)i] != PATTERN)
       return g_strdup_printf("region %s: something wrote %zu bytes before its start", guard->name, i);
-  const guint8 *end = guard->pages + guard->page_bytes - page;
+  const guint8 *end = guard->pages + guard->page_bytes - fence;
   for (const guint8 *at = guard->data + guard->bytes; at < end; at++)
     if (*at != PATTERN)
       return g_strdup_printf("region %s: something wrote at byte %zu of its %zu", guard->name,

@@ -7,6 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEAST_CHUNK                                                                                                    \
+  32 /* bytes: what one lost malloc costs at least; less than that per round is the allocator's noise */
+#define WINDOWS 3
+
 static gint count_entries(const char *folder) {
   GDir *dir = g_dir_open(folder, 0, NULL);
   gint n = 0;
@@ -15,6 +19,18 @@ static gint count_entries(const char *folder) {
   while (g_dir_read_name(dir))
     n++;
   g_dir_close(dir);
+  return n;
+}
+
+/* Other processes' files come and go as well: only those that bear this process's number are surely ours. */
+static gint count_shared(void) {
+  GDir *dir = g_dir_open("/dev/shm", 0, NULL);
+  g_autofree char *own = g_strdup_printf("%d", (int)getpid());
+  gint n = 0;
+  for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
+    n += strstr(name, own) != NULL;
+  if (dir)
+    g_dir_close(dir);
   return n;
 }
 
@@ -36,7 +52,7 @@ BhUsage bh_usage_now(void) {
       .descriptors = count_entries("/proc/self/fd"),
       .threads = count_entries("/proc/self/task"),
       .children = count_children(),
-      .shared_files = count_entries("/dev/shm"),
+      .shared_files = count_shared(),
   };
   return usage;
 }
@@ -51,10 +67,8 @@ static char *grown(const BhUsage *before, const BhUsage *after) {
   add(text, after->descriptors - before->descriptors, "descriptors");
   add(text, after->threads - before->threads, "threads");
   add(text, after->children - before->children, "child processes");
-  /* Other processes' files come and go as well: only one per round at least is ours. */
-  if (after->shared_files - before->shared_files >= BH_USAGE_ROUNDS)
-    add(text, after->shared_files - before->shared_files, "files in /dev/shm");
-  if (before->heap_bytes >= 0 && after->heap_bytes - before->heap_bytes >= 16 * BH_USAGE_ROUNDS)
+  add(text, after->shared_files - before->shared_files, "files in /dev/shm");
+  if (before->heap_bytes >= 0 && after->heap_bytes - before->heap_bytes >= LEAST_CHUNK * BH_USAGE_ROUNDS)
     add(text, after->heap_bytes - before->heap_bytes, "bytes of heap");
   if (text->len)
     return g_string_free(text, FALSE);
@@ -63,16 +77,23 @@ static char *grown(const BhUsage *before, const BhUsage *after) {
 }
 
 char *bh_usage_growth(gboolean (*life)(void *user), void *user) {
-  BhUsage usage[3];
   for (guint i = 0; i < 4; i++)
     if (!life(user))
       return NULL;
-  for (guint window = 0; window < 3; window++) {
-    for (guint i = 0; window && i < BH_USAGE_ROUNDS; i++)
-      if (!life(user))
+  char *growth = NULL;
+  BhUsage before = bh_usage_now();
+  for (guint window = 0; window < WINDOWS; window++) {
+    for (guint i = 0; i < BH_USAGE_ROUNDS; i++)
+      if (!life(user)) {
+        g_free(growth);
         return NULL;
-    usage[window] = bh_usage_now();
+      }
+    const BhUsage after = bh_usage_now();
+    g_free(growth);
+    growth = grown(&before, &after);
+    if (!growth)
+      return NULL;
+    before = after;
   }
-  g_autofree char *first = grown(&usage[0], &usage[1]);
-  return first ? grown(&usage[1], &usage[2]) : NULL;
+  return growth;
 }

@@ -10,7 +10,7 @@ typedef struct {
 
 BhUsage bh_usage_now(void);
 /* Calls `life` many times and looks what stays: "8 descriptors, 1024 bytes of heap" after BH_USAGE_ROUNDS calls, or
- * NULL when nothing does. Two windows in a row must grow: allocators settle late. FALSE from `life` ends it with NULL.
- * Caller frees. */
+ * NULL when nothing does. Three windows in a row must grow: allocators settle late. FALSE from `life` ends it with
+ * NULL. Caller frees. */
 #define BH_USAGE_ROUNDS 8
 char *bh_usage_growth(gboolean (*life)(void *user), void *user);

@@ -253,29 +253,55 @@ static void damage_element(guint8 *at, bh_dtype dtype, double tolerance) {
   }
 }
 
+/* Bytes of one item of a region of bytes, which may be a struct with measurements among its members: only all of it
+ * together can be expected to be noticed. 0: it is no such region. */
+static gsize record_bytes(const BhOpened *o, guint i) {
+  if (o->problem->problem.regions[i].dtype != BH_U8)
+    return 0;
+  for (guint k = 0; k < o->problem->problem.n_kernels; k++)
+    for (guint u = 0; u < o->problem->kernels[k].n_uses; u++) {
+      const bh_use *use = &o->problem->kernels[k].uses[u];
+      if (use->region == i && use->split == BH_BY_ITEM && use->stride_bytes > 1 && !use->slice)
+        return use->stride_bytes;
+    }
+  return 0;
+}
+
+static gboolean all_zero(const guint8 *at, gsize bytes) {
+  for (gsize i = 0; i < bytes; i++)
+    if (at[i])
+      return FALSE;
+  return TRUE;
+}
+
+static void try_damage(BhOpened *o, guint i, gsize unit, guint64 e, gboolean record) {
+  const bh_region *region = &o->problem->problem.regions[i];
+  guint8 *at = o->runner->view[i]->data + e * unit;
+  g_autofree guint8 *kept = g_memdup2(at, unit);
+  if (!record)
+    damage_element(at, region->dtype, MAX(region->abs_tolerance, region->rel_tolerance));
+  for (gsize k = 0; record && k < unit; k++)
+    at[k] ^= 0x5A;
+  if (bh_opened_verify(o) == BH_OK) /* another failure than BH_WRONG is fine: the element may say that memory ran out */
+    bh_say_failed("verify answers that all is right after %s %" G_GUINT64_FORMAT " of region %s was changed",
+                  record ? "item" : "element", e, region->name);
+  memcpy(at, kept, unit);
+}
+
 /* One element at a time: first, last, and seeded ones between. Elements that differ between two correct runs (times,
  * who did what) or that a PARTIAL region left unwritten cannot be verified and are left alone. */
 static guint damage_region(BhOpened *o, guint i, const guint8 *a, const guint8 *b, guint64 until_ns) {
   const bh_region *region = &o->problem->problem.regions[i];
-  const guint width = element_bytes(region->dtype);
-  const guint64 elements = o->runner->view[i]->bytes / width;
-  guint8 *data = o->runner->view[i]->data;
+  const gsize record = record_bytes(o, i), unit = record ? record : element_bytes(region->dtype);
+  const guint64 elements = o->runner->view[i]->bytes / unit;
   guint tried = 0;
   for (guint64 k = 0; k < MIN(elements, 48) && !bh_say_has_failed(); k++) {
     const guint64 e = elements <= 48 ? k : k == 0 ? 0 : k == 1 ? elements - 1 : bh_poison_word(7, k) % elements;
-    guint8 *at = data + e * width;
-    const gboolean same = !memcmp(a + e * width, b + e * width, width);
-    const gboolean untouched = region->flags & BH_PARTIAL && !memcmp(at, (guint8[8]){0}, width);
+    const gboolean same = record || !memcmp(a + e * unit, b + e * unit, unit);
+    const gboolean untouched = region->flags & BH_PARTIAL && all_zero(o->runner->view[i]->data + e * unit, unit);
     if (!same || untouched || bh_clock_now_ns() > until_ns)
       continue;
-    guint8 kept[8];
-    memcpy(kept, at, width);
-    damage_element(at, region->dtype, MAX(region->abs_tolerance, region->rel_tolerance));
-    const bh_status status = bh_opened_verify(o);
-    if (status == BH_OK) /* another failure than BH_WRONG is fine: the element may say that memory ran out */
-      bh_say_failed("verify answers that all is right after element %" G_GUINT64_FORMAT " of region %s was changed", e,
-                    region->name);
-    memcpy(at, kept, width);
+    try_damage(o, i, unit, e, record != 0);
     tried++;
   }
   return tried;

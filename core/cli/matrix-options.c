@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the way from command-line options and a matrix file to a plan. */
 #include "cli/matrix-options.h"
-#include "supervisor/placement.h"
+#include "machine/placement.h"
 
 #include <stdio.h>
 

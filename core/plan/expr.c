@@ -133,7 +133,7 @@ static BhExpr *parse_call(Parser *parser, const char *name, BhPosition at, GErro
     if (*parser->p == ')')
       break;
     if (*parser->p != ',')
-      return syntax_error(parser, "',' or ')'", error);
+      return syntax_error(parser, "',' or ')' (inside { } and [ ], quote an expression that has a comma)", error);
     parser->p++;
   }
   parser->p++;

@@ -251,7 +251,8 @@ static BhTerm *read_single(const BhParam *param, const char *text, gboolean quot
   term->value = bh_value_parse(param, text, &inner);
   if (term->value)
     return g_steal_pointer(&term);
-  if (is_number(param) && !quoted && bh_expr_looks_like_one(text)) {
+  if (is_number(param) && bh_expr_looks_like_one(text)) {
+    at.column += quoted; /* behind the quote */
     term->expr = bh_expr_parse(text, at, error);
     return term->expr ? g_steal_pointer(&term) : NULL;
   }
@@ -298,7 +299,7 @@ static gboolean read_item(const BhParam *param, const BhNode *node, const BhMach
                   param->type == BH_TEXT || param->type == BH_WORDS ? ", or \"\" for an empty one" : "");
     return FALSE;
   }
-  if (is_number(param) && !node->quoted && strstr(node->text, ".."))
+  if (is_number(param) && strstr(node->text, ".."))
     return read_range(param, node, machine, terms, error);
   BhTerm *term = read_single(param, node->text, node->quoted, node->at, error);
   if (term)

@@ -17,7 +17,7 @@ struct BhNode {
   BhNodeKind kind;
   BhPosition at;
   char *text;       /* scalar */
-  gboolean quoted;  /* scalar: written in quotes, so never a range or an expression */
+  gboolean quoted;  /* scalar: written in quotes, so neither nothing (null) nor the name of a set */
   GPtrArray *items; /* list: of BhNode; map: of BhNode, values */
   GPtrArray *keys;  /* map: of BhNode (scalars), parallel to items */
 };

@@ -5,8 +5,8 @@
 #include "supervisor/environment.h"
 
 #include "supervisor/cell-env.h"
-#include "supervisor/cgroup.h"
-#include "supervisor/placement.h"
+#include "machine/cgroup.h"
+#include "machine/placement.h"
 
 #include <gnu/libc-version.h>
 #include <hwloc.h>

@@ -4,7 +4,7 @@
 #include "supervisor/process.h"
 
 #include "base/clock.h"
-#include "supervisor/cgroup.h"
+#include "machine/cgroup.h"
 #include "supervisor/events.h"
 #include "supervisor/journal.h"
 #include "supervisor/tree.h"

@@ -194,8 +194,7 @@ guint64 bh_tree_peak_bytes(pid_t pid) {
   snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
   if (read_proc(path, text, sizeof text) <= 0)
     return 0;
-  const guint64 peak = field_bytes(text, "\nVmHWM:"), files = field_bytes(text, "\nRssFile:");
-  return peak > files ? peak - files : 0;
+  return field_bytes(text, "\nVmHWM:");
 }
 
 /* ---- Ending ---- */

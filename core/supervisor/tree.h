@@ -15,7 +15,7 @@ GArray *bh_tree_descendants(pid_t root);
 guint64 bh_tree_memory_bytes(pid_t root, guint *ret_n);
 /* The same exactly (proportional shares), at the cost of walking page tables; 0: the kernel does not say. */
 guint64 bh_tree_memory_exact_bytes(pid_t root);
-/* The most anonymous and shared memory that one process ever had, in bytes; 0: unknown or gone. */
+/* The most memory that one process ever had resident (VmHWM, mapped files included), in bytes; 0: unknown or gone. */
 guint64 bh_tree_peak_bytes(pid_t pid);
 
 /* Ends every descendant of the calling process but those in `spare` (of pid_t, with theirs) and reaps the direct ones

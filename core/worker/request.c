@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-#include "supervisor/placement.h"
+#include "machine/placement.h"
 
 #include <string.h>
 

@@ -109,7 +109,7 @@ BAD = [
     ("overflow", HEAD + "workloads: [{noop: {items: 1e18 * 1e18}}]\nbackends: [serial]\n", "2:33", ["too large"]),
     ("unclosed parenthesis", HEAD + "workloads: [{noop: {items: (cores}}]\nbackends: [serial]\n", "2:34", ["ends too early"]),
     ("two operators", HEAD + "workloads: [{noop: {items: 2 * * 3}}]\nbackends: [serial]\n", "2:32", ["cannot stand here"]),
-    ("quoted text is no expression", HEAD + "workloads: [{noop: {items: '2 * 3'}}]\nbackends: [serial]\n", "2:28", ["follows the number"]),
+    ("comma in braces", HEAD + "workloads: [{noop: {items: max(1, 2)}}]\nbackends: [serial]\n", "2:33", ["ends too early", "quote an expression that has a comma"]),
     ("function", HEAD + "workloads: [{noop: {items: mxa(cores)}}]\nbackends: [serial]\n", "2:28", ["unknown function 'mxa'", "did you mean 'max'"]),
     ("circle", HEAD + "workloads: [noop]\nbackends: [{pthread: {workers: chunk + 1, chunk: workers}}]\n", "3:50", ["depends on itself"]),
     ("choice in an expression", HEAD + "workloads: [{noop: {items: schedule + 1}}]\nbackends: [pthread]\n", "2:28", ["'schedule' is a choice"]),

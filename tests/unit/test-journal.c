@@ -68,7 +68,7 @@ static void test_end_line(void) {
 
 static void test_two_writers(void) {
   Supervised *s = plan();
-  g_autoptr(BhJournal) first = supervised_create(s, NULL);
+  G_GNUC_UNUSED g_autoptr(BhJournal) first = supervised_create(s, NULL);
   g_autofree char *before = contents(s->journal);
   g_autoptr(GError) error = NULL;
   g_assert_null(bh_journal_resume(s->journal, (goffset)strlen(before), &error));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Limits of control groups read from made-up trees, and the orders in which CPUs are dealt out on the real machine. */
-#include "supervisor/cgroup.h"
+#include "machine/cgroup.h"
 #include "supervisor/environment.h"
-#include "supervisor/placement.h"
+#include "machine/placement.h"
 #include "supervisor/scratch.h"
 
 #include <glib/gstdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What a cell's process is told survives the way through JSON, and nothing malformed gets in. */
 #include "supervised.h"
-#include "supervisor/placement.h"
+#include "machine/placement.h"
 #include "worker/request.h"
 
 static Supervised *one_cell(const char *act) {

@@ -91,7 +91,7 @@ static const Ending endings[] = {
 static void test_ending(gconstpointer data) {
   const Ending *ending = data;
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one(ending->act, 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one(ending->act, 0, 0, &record);
   g_assert_cmpstr(bh_cell_status_name(record->status), ==, bh_cell_status_name(ending->status));
   if (ending->reason) {
     g_test_message("%s", record->reason);
@@ -106,7 +106,7 @@ static void test_ending(gconstpointer data) {
 /* Everything that docs/journal.md promises is in the line of an ok cell. */
 static void test_ok_line(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("ok", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("ok", 0, 0, &record);
   static const char *const keys[] = {
       "type",          "id",         "label",   "workload", "params", "backend",     "options",   "variant",
       "round",         "status",     "reason",  "baseline", "steady", "total",       "cold_ns",   "phases_ns",
@@ -127,7 +127,7 @@ static void test_ok_line(void) {
 
 static void test_deadline(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("hang-tree", 150, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("hang-tree", 150, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_TIMEOUT);
   g_assert_cmpstr(record->reason, ==, "no end after 150.0 ms (the cell's deadline), in phase open");
   g_assert_null(text_of(record, "signal")); /* it was ours */
@@ -138,7 +138,7 @@ static void test_memory_limit(void) {
   const char *const acts[] = {"memory", "memory-tree"};
   for (guint i = 0; i < 2; i++) {
     const BhCellRecord *record;
-    g_autoptr(BhResults) results = run_one(acts[i], 0, 150 << 20, &record);
+    G_GNUC_UNUSED g_autoptr(BhResults) results = run_one(acts[i], 0, 150 << 20, &record);
     g_assert_cmpint(record->status, ==, BH_CELL_OUT_OF_MEMORY);
     g_assert_nonnull(strstr(record->reason, "the limit is 150.0 MiB"));
     JsonObject *memory = json_object_get_object_member(record->record, "memory");
@@ -150,7 +150,7 @@ static void test_memory_limit(void) {
 /* Pages that forked processes share count once. */
 static void test_memory_shared(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("memory-shared", 0, 250 << 20, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("memory-shared", 0, 250 << 20, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   JsonObject *memory = json_object_get_object_member(record->record, "memory");
   g_assert_cmpint(json_object_get_int_member(memory, "peak_bytes"), >=, 100 << 20);
@@ -159,7 +159,7 @@ static void test_memory_shared(void) {
 
 static void test_memory_short(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("memory-short", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("memory-short", 0, 0, &record);
   JsonObject *memory = json_object_get_object_member(record->record, "memory");
   g_assert_cmpint(json_object_get_int_member(memory, "peak_bytes"), >=, 30 << 20);
 }
@@ -167,24 +167,24 @@ static void test_memory_short(void) {
 /* A result stands, whatever the process does afterwards. */
 static void test_after_result(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) died = run_one("ok-then-segv", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) died = run_one("ok-then-segv", 0, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   g_assert_true(has_flag(record, "died-after-result"));
-  g_autoptr(BhResults) left = run_one("daemon", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) left = run_one("daemon", 0, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   g_assert_true(has_flag(record, "left-processes"));
-  g_autoptr(BhResults) lingered = run_one("linger", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) lingered = run_one("linger", 0, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   g_assert_true(has_flag(record, "lingered"));
 }
 
 static void test_output(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) tail = run_one("stderr", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) tail = run_one("stderr", 0, 0, &record);
   g_assert_cmpstr(text_of(record, "stderr_tail"), ==, "first\nlast words\xef\xbf\xbd\n");
-  g_autoptr(BhResults) flood = run_one("stderr-flood", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) flood = run_one("stderr-flood", 0, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
-  g_autoptr(BhResults) log = run_one("log-flood", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) log = run_one("log-flood", 0, 0, &record);
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   JsonArray *lines = json_object_get_array_member(record->record, "log");
   g_assert_cmpstr(json_array_get_string_element(lines, 0), ==, "line 000000 of many that nobody will ever read");
@@ -195,7 +195,7 @@ static void test_output(void) {
 static void test_descriptors(void) {
   const int leak = dup(1); /* without close-on-exec: as the user's shell may hand on */
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("fds", 0, 0, &record);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("fds", 0, 0, &record);
   close(leak);
   g_assert_cmpstr(fact(record, "fds"), ==, "0 1 2 4 "); /* it closed its request, 3 */
   g_assert_cmpstr(fact(record, "leader"), ==, "1");
@@ -258,7 +258,7 @@ static void test_no_program(void) {
 
 static void test_scratch_mess(void) {
   const BhCellRecord *record;
-  g_autoptr(BhResults) results = run_one("mess", 0, 0, &record); /* supervised_free looks at what is left */
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("mess", 0, 0, &record); /* supervised_free looks at what is left */
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   g_assert_true(g_file_test("/etc", G_FILE_TEST_IS_DIR));
 }
@@ -342,7 +342,7 @@ static void test_retry_failed(void) {
   const char *const acts[] = {"ok", "segv", "failed", NULL};
   Supervised *s = supervised_new(acts, 2);
   BhRunSummary summary;
-  g_autoptr(BhResults) results = run_all(s, NULL, &summary);
+  G_GNUC_UNUSED g_autoptr(BhResults) results = run_all(s, NULL, &summary);
   g_assert_cmpuint(summary.cells_run, ==, 6);
   guint again = 0;
   resume(s, &again);

@@ -2,7 +2,7 @@
  * Owns the reading of control groups. A group's folder is the mount's folder plus the path in /proc/self/cgroup; inside
  * a container that path may not exist there, so every ancestor down to the mount itself is tried and what is missing is
  * passed over. */
-#include "supervisor/cgroup.h"
+#include "machine/cgroup.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Owns the answer to "which CPUs, and in which order": hwloc's tree cut down to the affinity mask, read once by the
  * supervisor. hwloc's default filters leave I/O devices out, so no GPU library is touched. */
-#include "supervisor/placement.h"
+#include "machine/placement.h"
 
-#include "supervisor/cgroup.h"
+#include "machine/cgroup.h"
 
 #include <hwloc.h>
 #include <math.h>

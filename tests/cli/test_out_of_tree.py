@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The example projects, and a freshly written one, build against a staged install by pkg-config alone, and run there."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from plugins import BUILD, QUIET_SANITIZERS, SOURCE
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("meson"), reason="no meson"),
+    pytest.mark.skipif(not shutil.which("pkg-config"), reason="no pkg-config"),
+]
+
+
+def call(*arguments, cwd, env):
+    result = subprocess.run([str(a) for a in arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=280,
+                            check=False)
+    assert result.returncode == 0, f"{arguments}:\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    """The environment of somebody who has benchhost installed under another root, and no build tree."""
+    root = tmp_path_factory.mktemp("stage")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("BENCHHOST")}
+    call("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root, cwd=BUILD, env=env)
+    program = next(root.rglob("bin/benchhost"))
+    pc = next(root.rglob("benchhost.pc"))
+    env |= {"PATH": f"{program.parent}:{env['PATH']}", "PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(root),
+            "ASAN_OPTIONS": QUIET_SANITIZERS}
+    return root, program, env
+
+
+def test_installed_files(staged):
+    root, _, _ = staged
+    headers = {p.name for p in next(root.rglob("include/benchhost")).iterdir()}
+    assert headers == {p.name for p in (SOURCE / "core/include/benchhost").iterdir()}
+    assert "Libs:" not in next(root.rglob("benchhost.pc")).read_text()  # there is nothing to link against
+
+
+def test_staged_program_finds_its_plugins_there(staged):
+    root, program, env = staged
+    plugins = json.loads(call(program, "list", "--json", cwd=root, env=env))
+    built = {p.stem for kind in ("plugins", "workloads") for p in (BUILD / kind).glob("*/*.so")}
+    assert {p["name"] for p in plugins} == built
+    assert all(pathlib.Path(p["path"]).is_relative_to(root) for p in plugins)
+
+
+def build_and_run(project, env, name, other_kind):
+    call("meson", "setup", "build", "-Dwerror=true", cwd=project, env=env)
+    call("meson", "compile", "-C", "build", cwd=project, env=env)
+    call("meson", "test", "-C", "build", "--print-errorlogs", cwd=project, env=env)  # check, and its matrix
+    env = {**env, "BENCHHOST_PLUGIN_PATH": str(project / "build")}
+    call("benchhost", "run", "matrix.yaml", "--output", "out.jsonl", "--quiet", cwd=project, env=env)
+    cells = [json.loads(line) for line in (project / "out.jsonl").read_text().splitlines()]
+    cells = [c for c in cells if c["type"] == "cell"]
+    mine = [c for c in cells if name in (c["workload"], c["backend"])]
+    assert len(mine) >= 4
+    assert {c["status"] for c in cells} == {"ok"}
+    assert len({c[other_kind] for c in mine}) >= 2  # it met partners that know nothing of it
+
+
+@pytest.mark.parametrize("kind,name,other", [("workload", "my-histogram", "backend"), ("backend", "my-threads", "workload")])
+def test_example(staged, tmp_path, kind, name, other):
+    _, _, env = staged
+    project = tmp_path / "project"
+    shutil.copytree(SOURCE / "examples" / f"plugin-{kind}", project)
+    build_and_run(project, env, name, other)
+
+
+def test_fresh_project(staged, tmp_path):
+    _, _, env = staged
+    call("benchhost", "new", "workload", "tally", cwd=tmp_path, env=env)
+    build_and_run(tmp_path / "tally", env, "tally", "backend")
+
+
+def test_installs_beside_the_others(staged, tmp_path):
+    """`meson install` of an outside plugin puts it where the program looks, without any variable set."""
+    root, program, env = staged
+    call("benchhost", "new", "backend", "fresh", cwd=tmp_path, env=env)
+    project = tmp_path / "fresh"
+    call("meson", "setup", "build", cwd=project, env=env)
+    # Some pkg-configs put the sysroot before variables, others do not.
+    where = call("pkg-config", "--variable=plugindir", "benchhost", cwd=project, env=env)
+    destdir = [] if where.startswith(str(root)) else ["--destdir", root]
+    call("meson", "install", "-C", "build", *destdir, cwd=project, env=env)
+    try:
+        plugins = {p["name"]: p for p in json.loads(call(program, "list", "--json", cwd=root, env=env))}
+        assert plugins["fresh"]["runnable"] is True
+    finally:
+        for path in root.rglob("fresh.so"):
+            path.unlink()
