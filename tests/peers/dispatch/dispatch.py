@@ -218,6 +218,8 @@ def main():
     rows = pools(not given.no_python)
     rows = [row for row in rows if not given.only or given.only in row.name or row is rows[0]]
     facts = evidence.machine(build)
+    if "clang" in facts["compiler"]:
+        sys.exit("dispatch.py: the peer is libgomp, and clang brings another OpenMP: give a folder that gcc built")
     start = os.times().elapsed
     found = run_rounds(rows, build, python, given.workers, given.rounds, given.seed)
     for row in rows:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The loop that a careful person writes by hand: warm up, then samples of at least MS milliseconds, each `inner` runs of
- * the kernel between two clock readings. Prints the median in ns per run. With WORKLOAD and BACKEND, plugins, a run is the
- * backend's run_loop: the very call that benchhost times, so that what is left between both is the measuring alone.
- * Usage: hand STEPS SAMPLE_MS SAMPLES, or hand KEY=VALUE SAMPLE_MS SAMPLES WORKLOAD.so BACKEND.so */
+ * The loop that a careful person writes by hand: warm up, then samples of at least MS milliseconds, each `inner` runs
+ * of the kernel between two clock readings. Prints the median in ns per run. With WORKLOAD and BACKEND, plugins, a run
+ * is the backend's run_loop: the very call that benchhost times, so that what is left between both is the measuring
+ * alone. Usage: hand STEPS SAMPLE_MS SAMPLES, or hand KEY=VALUE SAMPLE_MS SAMPLES WORKLOAD.so BACKEND.so */
 #include "harness.h"
 #include "spin.h"
 
