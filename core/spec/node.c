@@ -72,8 +72,10 @@ guint bh_node_count(const BhNode *node) {
 guint bh_node_height(const BhNode *node) {
   guint below = 0;
   if (node->kind != BH_NODE_SCALAR)
-    for (guint i = 0; i < node->items->len; i++)
-      below = MAX(below, bh_node_height(node->items->pdata[i]));
+    for (guint i = 0; i < node->items->len; i++) {
+      const guint height = bh_node_height(node->items->pdata[i]); /* MAX names its arguments twice */
+      below = MAX(below, height);
+    }
   return below + 1;
 }
 
