@@ -87,6 +87,10 @@ BhSummary bh_stats_summary(const double *x, guint n) {
   return summary;
 }
 
+gboolean bh_stats_precise(const BhSummary *s, double precision) {
+  return s->has_interval && MAX(s->high - s->median, s->median - s->low) <= precision * fabs(s->median);
+}
+
 gboolean bh_stats_median_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high) {
   const guint rank = bh_stats_median_rank(n, confidence);
   if (rank == 0)

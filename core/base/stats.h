@@ -12,6 +12,8 @@ typedef struct {
 } BhSummary;
 
 BhSummary bh_stats_summary(const double *x, guint n); /* n >= 1 */
+/* The whole interval lies within median * (1 +- precision): on both sides, not only its width. */
+gboolean bh_stats_precise(const BhSummary *summary, double precision);
 double bh_stats_median(const double *x, guint n);
 double bh_stats_quantile(const double *x, guint n, double q); /* type 7 (R's and NumPy's default) */
 /* The largest rank j (from 1) such that [x(j), x(n+1-j)] covers the median with at least `confidence`, for any continuous

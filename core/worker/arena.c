@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_WORKERS = 1024, MAX_PHASES = 16, MAX_FACTS = 256, MAX_LOGS = 256, MAX_METRICS = 1 << 16 };
+enum { MAX_WORKERS = 1024, MAX_PHASES = 16, MAX_FACTS = 256, MAX_LOGS = 256, MAX_METRICS = 1 << 16, MAX_STOPS = 8 };
 
 typedef struct {
   const char *name; /* a literal of a plugin: the same address in every forked process */
@@ -54,14 +54,20 @@ typedef struct {
   char name[40], unit[16];
 } Metric;
 
+/* Several, because a process may die while it writes the first one. */
+typedef struct {
+  atomic_int ready;
+  bh_status status;
+  char message[2048];
+} Stop;
+
 struct BhArena {
   bh_host host;
   const int *cpus_compact, *cpus_spread;
   guint n_compact, n_spread;
   atomic_int cancelled, overflowed;
-  atomic_int stop_claimed, stop_ready;
-  bh_status stop_status;
-  char stop_message[2048];
+  atomic_uint n_stops;
+  Stop stops[MAX_STOPS];
   _Atomic uint32_t sample;
   atomic_uint n_facts, n_logs, n_metrics;
   Placement placement[MAX_WORKERS];
@@ -87,14 +93,16 @@ static guint claim(BhArena *arena, atomic_uint *counter, guint capacity) {
 
 static bh_status host_stop(const bh_host *host, bh_status why, const char *format, ...) {
   BhArena *arena = arena_of(host);
-  if (why != BH_OK && !atomic_exchange(&arena->stop_claimed, 1)) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(arena->stop_message, sizeof arena->stop_message, format, args);
-    va_end(args);
-    arena->stop_status = why;
-    atomic_store_explicit(&arena->stop_ready, 1, memory_order_release);
-  }
+  const guint slot = why == BH_OK ? MAX_STOPS : atomic_fetch_add(&arena->n_stops, 1);
+  if (slot >= MAX_STOPS)
+    return why; /* enough is known */
+  Stop *stop = &arena->stops[slot];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(stop->message, sizeof stop->message, format, args);
+  va_end(args);
+  stop->status = why;
+  atomic_store_explicit(&stop->ready, 1, memory_order_release);
   return why;
 }
 
@@ -260,15 +268,18 @@ gboolean bh_arena_cancelled(const BhArena *arena) {
 }
 
 bh_status bh_arena_stopped(const BhArena *arena, const char **ret_message) {
-  if (!atomic_load_explicit(&arena->stop_ready, memory_order_acquire))
-    return BH_OK;
-  *ret_message = arena->stop_message;
-  return arena->stop_status;
+  for (guint i = 0; i < MAX_STOPS; i++)
+    if (atomic_load_explicit(&arena->stops[i].ready, memory_order_acquire)) {
+      *ret_message = arena->stops[i].message;
+      return arena->stops[i].status;
+    }
+  return BH_OK;
 }
 
 void bh_arena_clear_stop(BhArena *arena) {
-  atomic_store(&arena->stop_ready, 0);
-  atomic_store(&arena->stop_claimed, 0);
+  for (guint i = 0; i < MAX_STOPS; i++)
+    atomic_store(&arena->stops[i].ready, 0);
+  atomic_store(&arena->n_stops, 0);
 }
 
 void bh_arena_begin_sample(BhArena *arena, guint sample) {
@@ -282,8 +293,10 @@ void bh_arena_forget_metrics(BhArena *arena) {
 }
 
 void bh_arena_forget_phases(BhArena *arena) {
-  for (guint w = 0; w < MAX_WORKERS && atomic_load(&arena->placement[w].set); w++)
-    memset(arena->phases[w].sums, 0, sizeof arena->phases[w].sums);
+  /* Whoever reported, placed or not. What was never touched is not touched here. */
+  for (guint w = 0; w < MAX_WORKERS; w++)
+    if (arena->phases[w].sums[0].name)
+      memset(arena->phases[w].sums, 0, sizeof arena->phases[w].sums);
 }
 
 gboolean bh_arena_overflowed(const BhArena *arena) {

@@ -58,9 +58,12 @@ static void add_figures(JsonObject *record, const BhSession *s, const BhSampling
   json_object_set_int_member(steady, "inner", sampling->inner);
   json_object_set_string_member(steady, "stopped", bh_stop_reason_name(sampling->stopped));
   json_object_set_object_member(record, "steady", steady);
-  const double total_ns =
-      (double)(s->phase_ns[BH_PHASE_LOAD] + s->phase_ns[BH_PHASE_OPEN] + s->phase_ns[BH_PHASE_BIND] +
-               s->phase_ns[BH_PHASE_COLD] + s->phase_ns[BH_PHASE_FETCH]);
+  /* What a user waits for. `alloc` too: else a backend that allocates there would hide what others do in `open`. */
+  static const BhPhase waited[] = {BH_PHASE_LOAD, BH_PHASE_OPEN, BH_PHASE_ALLOC,
+                                   BH_PHASE_BIND, BH_PHASE_COLD, BH_PHASE_FETCH};
+  double total_ns = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(waited); i++)
+    total_ns += (double)s->phase_ns[waited[i]];
   json_object_set_object_member(record, "total", figure(&total_ns, 1));
   json_object_set_int_member(record, "cold_ns", (gint64)sampling->cold_ns);
   json_object_set_int_member(record, "clock_resolution_ns", (gint64)sampling->resolution_ns);
@@ -136,7 +139,7 @@ static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean
     json_array_add_string_element(array, "no-steady-state");
   if (!summary.has_interval)
     json_array_add_string_element(array, "few-samples");
-  else if (s->request->measure.precision > 0 && sampling->stopped != BH_STOP_PRECISION)
+  else if (s->request->measure.precision > 0 && !bh_stats_precise(&summary, s->request->measure.precision))
     json_array_add_string_element(array, "interval-wide");
   if (sampling->coarse)
     json_array_add_string_element(array, "below-clock-resolution");

@@ -27,11 +27,17 @@ void bh_worker_request_free(BhWorkerRequest *request) {
   g_free(request);
 }
 
-/* The same for the same matrix seed, cell and round, whatever else the matrix holds. */
-static guint64 cell_seed(guint64 seed, const char *id, guint round) {
-  g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT " %s %u", seed, id, round);
+/* Of the workload and its parameters, not of the backend: cells that are compared get the same inputs. */
+static guint64 input_seed(guint64 seed, const BhCell *cell, guint round) {
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_string_append_printf(text, "%" G_GUINT64_FORMAT " %u %s", seed, round, cell->workload->name);
+  for (guint i = 0; cell->params && i < cell->params->len; i++) {
+    const BhParam *param = cell->workload->params->pdata[i];
+    const BhValue *value = cell->params->pdata[i];
+    g_string_append_printf(text, " %s=%s", param->name, value->text);
+  }
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-  g_checksum_update(sum, (const guchar *)text, -1);
+  g_checksum_update(sum, (const guchar *)text->str, (gssize)text->len);
   guint8 digest[32];
   gsize length = sizeof digest;
   g_checksum_get_digest(sum, digest, &length);
@@ -77,7 +83,7 @@ BhWorkerRequest *bh_worker_request_from_cell(const BhPlan *plan, const BhCell *c
               &request->option_values);
   request->variant = g_strdup(cell->variant);
   request->measure = cell->measure;
-  request->seed = cell_seed(plan->seed, cell->id, round);
+  request->seed = input_seed(plan->seed, cell, round);
   request->data_dir = g_strdup(plan->data_dir);
   request->scratch_dir = g_strdup(scratch_dir);
   request->cores = placement->cores;

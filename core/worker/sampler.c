@@ -25,10 +25,10 @@ guint bh_sampler_next_look(guint n, guint first) {
   return n < first ? first : (n * 3 + 1) / 2;
 }
 
-static guint64 result_bytes(const BhSession *s) {
+static guint64 fetched_bytes(const BhSession *s) {
   guint64 bytes = 0;
   for (guint i = 0; i < s->problem->problem.n_regions; i++)
-    if (s->view[i])
+    if (s->view[i] && bh_session_fetches(s, i))
       bytes += s->view_bytes[i];
   return bytes;
 }
@@ -45,7 +45,7 @@ static bh_status take_sample(BhSession *s, guint inner, guint64 *ret_ns) {
   if (status != BH_OK)
     return status;
   if (s->backend->backend.fetch) {
-    if (result_bytes(s) > SPOT_FETCH_BYTES)
+    if (fetched_bytes(s) > SPOT_FETCH_BYTES)
       return BH_OK;
     status = bh_session_fetch(s);
   }
@@ -74,11 +74,14 @@ static bh_status run_cold(BhSession *s, BhSampling *ret) {
   return status == BH_OK ? bh_session_verify(s) : status;
 }
 
-/* Doubles the runs per sample until one lasts `target_ns`. These runs are warm-up too. */
+/* Whether samples of `ns` should and can be made of more runs. Half is still good: sizes need not be exact. */
+static gboolean too_short(const BhSession *s, const BhSampling *sampling, double ns, guint64 target_ns) {
+  /* What a run used up is restored before each sample: then one run is a sample. */
+  return !s->restores && sampling->inner < MAX_INNER && ns < (double)target_ns / 2;
+}
+
+/* Raises the runs per sample until one lasts `target_ns`. These runs are warm-up too. */
 static bh_status size_samples(BhSession *s, BhSampling *ret, guint64 target_ns) {
-  ret->inner = 1;
-  if (s->restores || ret->cold_ns >= 4 * target_ns)
-    return BH_OK; /* what a run used up is restored before each sample: one run per sample */
   for (;;) {
     guint64 ns;
     const bh_status status = take_sample(s, ret->inner, &ns);
@@ -90,55 +93,81 @@ static bh_status size_samples(BhSession *s, BhSampling *ret, guint64 target_ns) 
   }
 }
 
-/* Until the medians of two windows agree within 1 %, or the time is up. */
-static bh_status warm_up(BhSession *s, BhSampling *ret) {
+/* Mann and Kendall's test: no trend is in 10 figures unless their order has 23 more rises than falls or the reverse
+ * (two-sided, 5 %), which is when the interval of Theil and Sen's slope leaves out 0. */
+static gboolean drifts(const double window[2 * WINDOW]) {
+  int rises = 0;
+  for (guint i = 0; i < 2 * WINDOW; i++)
+    for (guint j = i + 1; j < 2 * WINDOW; j++)
+      rises += (window[j] > window[i]) - (window[j] < window[i]);
+  return ABS(rises) >= 23;
+}
+
+/* Until the medians of two windows agree within 1 % and nothing drifts, or the time is up. Samples that turn out too
+ * short (the first run was slow, or something else ran while they were sized) are sized again. */
+static bh_status warm_up(BhSession *s, BhSampling *ret, guint64 target_ns) {
   const guint64 limit_ns = (guint64)MAX(s->request->measure.warmup_ns, 0);
   const guint64 start_ns = bh_clock_now_ns();
-  double window[2][WINDOW];
-  for (guint n = 0;; n++) {
-    if (bh_arena_cancelled(s->arena) || bh_clock_now_ns() - start_ns >= limit_ns)
-      return BH_OK;
-    if (n && n % WINDOW == 0) {
-      if (n >= 2 * WINDOW) {
-        const double before = bh_stats_median(window[0], WINDOW), now = bh_stats_median(window[1], WINDOW);
-        if (fabs(now - before) <= 0.01 * MIN(before, now)) {
-          ret->steady = TRUE;
-          return BH_OK;
-        }
-      }
-      memcpy(window[0], window[1], sizeof window[0]);
-    }
+  double window[2 * WINDOW];
+  guint n = 0;
+  while (!bh_arena_cancelled(s->arena) && bh_clock_now_ns() - start_ns < limit_ns) {
     guint64 ns;
-    const bh_status status = take_sample(s, ret->inner, &ns);
+    bh_status status = take_sample(s, ret->inner, &ns);
     if (status != BH_OK)
       return status;
-    window[1][n % WINDOW] = (double)ns;
+    window[n++] = (double)ns;
+    if (n % WINDOW)
+      continue;
+    const double now = bh_stats_median(window + n - WINDOW, WINDOW);
+    if (too_short(s, ret, now, target_ns)) {
+      if ((status = size_samples(s, ret, target_ns)) != BH_OK)
+        return status;
+      n = 0;
+    } else if (n == 2 * WINDOW) {
+      const double before = bh_stats_median(window, WINDOW);
+      if (fabs(now - before) <= 0.01 * MIN(before, now) && !drifts(window)) {
+        ret->steady = TRUE;
+        return BH_OK;
+      }
+      memmove(window, window + WINDOW, WINDOW * sizeof *window);
+      n = WINDOW;
+    }
   }
+  return BH_OK;
 }
 
 static gboolean precise_enough(const GArray *samples, double precision) {
-  if (precision <= 0)
-    return FALSE;
   const BhSummary summary = bh_stats_summary((const double *)(void *)samples->data, samples->len);
-  return summary.has_interval && (summary.high - summary.low) / 2 <= precision * summary.median;
+  return precision > 0 && bh_stats_precise(&summary, precision);
 }
 
-static bh_status sample(BhSession *s, BhSampling *ret) {
+/* The first sample tells on one that warm-up, cut short, could not size. */
+static bh_status first_sample(BhSession *s, BhSampling *ret, guint64 target_ns, guint64 *ret_ns) {
+  bh_status status = take_sample(s, ret->inner, ret_ns);
+  if (status != BH_OK || bh_arena_cancelled(s->arena) || !too_short(s, ret, (double)*ret_ns, target_ns))
+    return status;
+  status = size_samples(s, ret, target_ns);
+  bh_arena_forget_metrics(s->arena);
+  bh_arena_forget_phases(s->arena);
+  return status == BH_OK ? take_sample(s, ret->inner, ret_ns) : status;
+}
+
+static bh_status sample(BhSession *s, BhSampling *ret, guint64 target_ns) {
   const BhMeasure *m = &s->request->measure;
   const guint64 start_ns = bh_clock_now_ns();
   guint look = MAX(m->min_samples, 1);
-  for (;;) {
+  for (guint n = 0;;) {
     if (bh_arena_cancelled(s->arena)) {
       ret->stopped = BH_STOP_INTERRUPTED;
       return BH_OK;
     }
     guint64 ns;
-    const bh_status status = take_sample(s, ret->inner, &ns);
+    const bh_status status = n ? take_sample(s, ret->inner, &ns) : first_sample(s, ret, target_ns, &ns);
     if (status != BH_OK)
       return status;
     const double per_run = (double)ns / ret->inner;
     g_array_append_val(ret->samples_ns, per_run);
-    const guint n = ret->samples_ns->len;
+    n = ret->samples_ns->len;
     if (n == look) {
       if (precise_enough(ret->samples_ns, m->precision)) {
         ret->stopped = BH_STOP_PRECISION;
@@ -166,16 +195,19 @@ bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
   if (status != BH_OK || bh_arena_cancelled(s->arena))
     return status;
   bh_session_begin(s, BH_PHASE_WARMUP);
-  status = size_samples(s, ret, target_ns);
+  ret->inner = 1;
+  /* A long first run need not be repeated for its length alone: should it have been the exception, warm-up sees it. */
+  if (!s->restores && ret->cold_ns < 4 * target_ns)
+    status = size_samples(s, ret, target_ns);
   if (status == BH_OK)
-    status = warm_up(s, ret);
+    status = warm_up(s, ret, target_ns);
   bh_session_end(s, BH_PHASE_WARMUP);
   if (status != BH_OK)
     return status;
   bh_arena_forget_metrics(s->arena);
   bh_arena_forget_phases(s->arena);
   bh_session_begin(s, BH_PHASE_MEASURE);
-  status = sample(s, ret);
+  status = sample(s, ret, target_ns);
   bh_session_end(s, BH_PHASE_MEASURE);
   if (status != BH_OK)
     return status;

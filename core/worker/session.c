@@ -37,7 +37,8 @@ BhSession *bh_session_new(const BhWorkerRequest *request, BhArena *arena) {
 }
 
 /* A callback's answer, made whole: a failure without a reason is the plugin's bug and is called one; a reason without a
- * failure (a member that stopped and returned BH_OK) is a failure. */
+ * failure (a member that stopped and returned BH_OK) is a failure. Where workers failed in different ways, the status is
+ * that of the reason kept, which is the first one's. */
 static bh_status settle(BhSession *s, bh_status status, const char *plugin, const char *callback) {
   const char *message;
   const bh_status stopped = bh_arena_stopped(s->arena, &message);
@@ -46,7 +47,7 @@ static bh_status settle(BhSession *s, bh_status status, const char *plugin, cons
                          callback, (int)status);
   if (status != BH_OK && stopped == BH_OK)
     return s->host->stop(s->host, status, "%s: %s failed without saying why: a bug in the plugin", plugin, callback);
-  return status != BH_OK ? status : stopped;
+  return stopped;
 }
 
 #define WORKLOAD(s, status, callback) settle(s, status, (s)->workload->info.name, callback)
@@ -231,15 +232,13 @@ static bh_status bind_region(BhSession *s, guint region) {
   return b->bind && s->view[region] ? BACKEND(s, b->bind(s->backend_state, region), "bind") : BH_OK;
 }
 
-static bh_status bind_all(BhSession *s) {
-  bh_status status = BH_OK;
-  for (guint i = 0; i < s->problem->problem.n_regions && status == BH_OK; i++)
-    status = bind_region(s, i);
-  return status;
-}
-
 static gboolean is_result(const bh_region *region) {
   return region->role == BH_OUT || region->role == BH_REDUCE;
+}
+
+/* What must hold nothing of an earlier run when a run begins. */
+static gboolean is_renewed(const bh_region *region) {
+  return is_result(region) || region->role == BH_TEMP;
 }
 
 /* A region that a run may leave untouched keeps zeros, not poison: what it leaves is part of its result. */
@@ -247,12 +246,22 @@ static void poison_results(BhSession *s) {
   const bh_problem *p = &s->problem->problem;
   s->poison = bh_poison_word(s->request->seed, s->sample++);
   for (guint i = 0; i < p->n_regions; i++)
-    if (s->view[i] && is_result(&p->regions[i])) {
+    if (s->view[i] && is_renewed(&p->regions[i])) {
       if (p->regions[i].flags & BH_PARTIAL)
         memset(s->view[i], 0, s->view_bytes[i]);
       else
         bh_poison_fill(s->view[i], s->view_bytes[i], s->poison);
     }
+}
+
+/* Poison travels like inputs, but no program sends it: a phase of its own kind, `fill`, pays for it. */
+static bh_status bind_all(BhSession *s, gboolean inputs) {
+  const bh_problem *p = &s->problem->problem;
+  bh_status status = BH_OK;
+  for (guint i = 0; i < p->n_regions && status == BH_OK; i++)
+    if (is_renewed(&p->regions[i]) != inputs)
+      status = bind_region(s, i);
+  return status;
 }
 
 bh_status bh_session_fill(BhSession *s) {
@@ -275,11 +284,13 @@ bh_status bh_session_fill(BhSession *s) {
     if (s->pristine[i])
       memcpy(s->pristine[i], s->view[i], s->view_bytes[i]);
   poison_results(s);
+  if (status == BH_OK)
+    status = bind_all(s, FALSE);
   bh_session_end(s, BH_PHASE_FILL);
   if (status != BH_OK)
     return status;
   bh_session_begin(s, BH_PHASE_BIND);
-  status = bind_all(s);
+  status = bind_all(s, TRUE);
   bh_session_end(s, BH_PHASE_BIND);
   return status;
 }
@@ -291,7 +302,7 @@ bh_status bh_session_prepare(BhSession *s) {
   for (guint i = 0; i < p->n_regions && status == BH_OK; i++) {
     if (s->pristine[i])
       memcpy(s->view[i], s->pristine[i], s->view_bytes[i]);
-    if (s->pristine[i] || is_result(&p->regions[i]))
+    if (s->pristine[i] || is_renewed(&p->regions[i]))
       status = bind_region(s, i);
   }
   if (status == BH_OK && s->workload->workload.prepare)
@@ -314,12 +325,17 @@ bh_status bh_session_run(BhSession *s, guint inner) {
   return BACKEND(s, status, s->problem->problem.member ? "run_team" : "run_loop");
 }
 
+gboolean bh_session_fetches(const BhSession *s, guint region) {
+  const bh_region *r = &s->problem->problem.regions[region];
+  return is_result(r) || r->role == BH_INOUT;
+}
+
 bh_status bh_session_fetch(BhSession *s) {
   const bh_problem *p = &s->problem->problem;
   const bh_backend *b = &s->backend->backend;
   bh_status status = BH_OK;
   for (guint i = 0; b->fetch && i < p->n_regions && status == BH_OK; i++)
-    if (s->view[i] && (is_result(&p->regions[i]) || p->regions[i].role == BH_INOUT))
+    if (s->view[i] && bh_session_fetches(s, i))
       status = BACKEND(s, b->fetch(s->backend_state, i), "fetch");
   return status;
 }

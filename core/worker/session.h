@@ -56,6 +56,7 @@ bh_status bh_session_prepare(BhSession *session);
 /* Timed by its caller: `inner` runs of all loops, or of the team. */
 bh_status bh_session_run(BhSession *session, guint inner);
 bh_status bh_session_fetch(BhSession *session);
+gboolean bh_session_fetches(const BhSession *session, guint region); /* is it brought back? */
 /* Looks at `spots` words of every output for poison left standing: cheap, for every sample. */
 bh_status bh_session_spot_check(BhSession *session, guint spots);
 /* In full: every word, then the workload's own verify. Needs a fetch. */

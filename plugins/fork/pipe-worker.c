@@ -6,12 +6,14 @@
  */
 #include "pipe.h"
 
-/* Whether an earlier loop of the run wrote this region, or another use of this kernel touches it: then what the slice
- * held before must be kept, so it is sent like INOUT. Else a fresh OUT slice is poison, which the worker can make
- * itself. */
+/* Whether the slice holds what must be kept where the kernel writes nothing: an INOUT region's data, or what an earlier
+ * loop of the run or another use of this kernel wrote. Then it is sent like INOUT. Else a fresh OUT slice is poison,
+ * which the worker can make itself. */
 static int kept_before(const bh_problem *problem, uint32_t loop, uint32_t u) {
   const bh_kernel *kernel = &problem->kernels[problem->loops[loop].kernel];
   uint32_t region = kernel->uses[u].region;
+  if (problem->regions[region].role == BH_INOUT)
+    return 1;
   for (uint32_t i = 0; i < kernel->n_uses; i++)
     if (i != u && kernel->uses[i].region == region)
       return 1;
@@ -41,7 +43,7 @@ uint32_t bh_pipe_flags(const bh_fork *f, uint32_t loop, uint32_t u) {
     return BH_PIPE_SENT;
   if (use->role != BH_OUT || kept_before(f->problem, loop, u))
     return BH_PIPE_SENT | BH_PIPE_BACK;
-  return BH_PIPE_BACK | (region->role == BH_TEMP ? 0 : BH_PIPE_FILLED);
+  return BH_PIPE_BACK | BH_PIPE_FILLED;
 }
 
 struct iovec bh_pipe_part(const bh_fork *f, uint32_t region, uint32_t worker) {

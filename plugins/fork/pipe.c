@@ -417,7 +417,7 @@ static bh_status pipe_bind(bh_fork *common, uint32_t index) {
   if (role == BH_SCRATCH)
     return BH_OK;
   s->version[index]++;
-  s->poisoned[index] = role == BH_OUT ? s->version[index] : 0;
+  s->poisoned[index] = role == BH_OUT || role == BH_TEMP ? s->version[index] : 0;
   return drive(s, BH_PIPE_SYNC, index);
 }
 

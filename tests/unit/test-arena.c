@@ -87,6 +87,41 @@ static void test_forked(void) {
   g_assert_false(misplaced);
 }
 
+/* A worker that dies while it says why must not take the reason of those who come after with it. */
+static void test_death_in_stop(void) {
+  g_autoptr(BhArena) arena = arena_new();
+  const bh_host *host = bh_arena_host(arena);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    close(2);
+    const char *volatile nowhere = (const char *)(uintptr_t)16;
+    host->stop(host, BH_WRONG, "it was %s", nowhere);
+    _exit(0);
+  }
+  int status;
+  g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+  g_assert_cmpint(status, !=, 0);
+  const char *message = NULL;
+  g_assert_cmpint(bh_arena_stopped(arena, &message), ==, BH_OK);
+  host->stop(host, BH_FAIL, "worker 1 died");
+  g_assert_cmpint(bh_arena_stopped(arena, &message), ==, BH_FAIL);
+  g_assert_cmpstr(message, ==, "worker 1 died");
+}
+
+/* Also of a worker that no backend placed. */
+static void test_forget_phases(void) {
+  g_autoptr(BhArena) arena = arena_new();
+  const bh_host *host = bh_arena_host(arena);
+  host->phase(host, 3, "warm-up");
+  host->phase(host, 3, NULL);
+  bh_arena_forget_phases(arena);
+  host->phase(host, 3, "work");
+  host->phase(host, 3, NULL);
+  g_autoptr(JsonNode) phases = bh_arena_worker_phases(arena);
+  g_assert_false(json_object_has_member(object_of(phases), "warm-up"));
+  g_assert_true(json_object_has_member(object_of(phases), "work"));
+}
+
 static void test_limits(void) {
   g_autoptr(BhArena) arena = arena_new();
   const bh_host *host = bh_arena_host(arena);
@@ -124,5 +159,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/arena/forked", test_forked);
   g_test_add_func("/arena/limits", test_limits);
   g_test_add_func("/arena/last-fact-counts", test_last_fact_counts);
+  g_test_add_func("/arena/death-in-stop", test_death_in_stop);
+  g_test_add_func("/arena/forget-phases", test_forget_phases);
   return g_test_run();
 }

@@ -53,17 +53,24 @@ static void test_round_trip(void) {
   supervised_free(s);
 }
 
-/* Of matrix seed, cell and round, and of nothing else. */
+/* Of matrix seed, workload with its parameters and round, and of nothing else: not of the backend. */
 static void test_seed(void) {
   Supervised *s = one_cell("ok");
   BhCell *cell = s->plan.cells->pdata[0];
   g_autoptr(BhWorkerRequest) first = bh_worker_request_from_cell(&s->plan, cell, 0, "/a");
   g_autoptr(BhWorkerRequest) same = bh_worker_request_from_cell(&s->plan, cell, 0, "/b");
   g_autoptr(BhWorkerRequest) round = bh_worker_request_from_cell(&s->plan, cell, 1, "/a");
+  BhCell rival = *cell;
+  rival.id = (char *)"ffffffffffff";
+  BhPlugin backend = *cell->backend;
+  backend.name = (char *)"another";
+  rival.backend = &backend;
+  g_autoptr(BhWorkerRequest) elsewhere = bh_worker_request_from_cell(&s->plan, &rival, 0, "/a");
+  g_assert_cmpuint(elsewhere->seed, ==, first->seed);
   s->plan.seed++;
   g_autoptr(BhWorkerRequest) other = bh_worker_request_from_cell(&s->plan, cell, 0, "/a");
-  /* python3 -c "import hashlib; print(int(hashlib.sha256(b'42 000000000001 0').hexdigest()[:16], 16))" */
-  g_assert_cmpuint(first->seed, ==, G_GUINT64_CONSTANT(6201603576090778500));
+  /* python3 -c "import hashlib; print(int(hashlib.sha256(b'42 0 fake act=ok').hexdigest()[:16], 16))" */
+  g_assert_cmpuint(first->seed, ==, G_GUINT64_CONSTANT(11211684888570973846));
   g_assert_cmpuint(same->seed, ==, first->seed);
   g_assert_cmpuint(round->seed, !=, first->seed);
   g_assert_cmpuint(other->seed, !=, first->seed);

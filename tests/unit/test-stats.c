@@ -117,10 +117,23 @@ static void test_extremes(void) {
   g_assert_cmpuint(bh_stats_median_rank(100, 1), ==, 0);
 }
 
+/* Both sides count: an interval may be narrow and reach far to one side. */
+static void test_precise(void) {
+  const BhSummary even = {.median = 100, .low = 99, .high = 101, .has_interval = TRUE};
+  const BhSummary lopsided = {.median = 100, .low = 99.9, .high = 101.5, .has_interval = TRUE};
+  const BhSummary none = {.median = 100, .low = 100, .high = 100};
+  g_assert_true(bh_stats_precise(&even, 0.01));
+  g_assert_false(bh_stats_precise(&even, 0.0099));
+  g_assert_false(bh_stats_precise(&lopsided, 0.01)); /* half of its width is 0.8 % */
+  g_assert_true(bh_stats_precise(&lopsided, 0.015));
+  g_assert_false(bh_stats_precise(&none, 0.5));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/stats/reference", test_reference);
   g_test_add_func("/stats/by-hand", test_by_hand);
   g_test_add_func("/stats/extremes", test_extremes);
+  g_test_add_func("/stats/precise", test_precise);
   return g_test_run();
 }

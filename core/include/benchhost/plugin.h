@@ -17,7 +17,7 @@
  * Life of a cell (one fresh process each):
  *
  *   workload.open -> backend.probe -> backend.accept -> backend.open -> backend.alloc (each region) -> workload.fill
- *     -> backend.bind (each region) -> { workload.prepare -> bind of outputs -> RUN } ... -> backend.fetch (each region)
+ *     -> backend.bind (each region) -> { bind of outputs -> workload.prepare -> RUN } ... -> backend.fetch (each region)
  *     -> workload.verify -> backend.close -> workload.close        RUN = run_loop for each loop, or run_team once
  */
 #ifndef BENCHHOST_PLUGIN_H
@@ -101,7 +101,8 @@ typedef struct bh_host bh_host;
 struct bh_host {
   uint32_t size, abi;
   void *cell;              /* the host's own */
-  uint64_t seed;           /* of this cell; the same for the same matrix, cell and round */
+  uint64_t seed;           /* of the matrix's seed, the workload with its parameters, and the round: the same inputs on
+                            * every backend */
   const char *data_dir;    /* folder of input data (BENCHHOST_DATA); NULL when none was given */
   const char *scratch_dir; /* an empty folder for this cell alone; the host removes it with all that is in it */
   uint32_t cores;          /* CPUs that this process may use: min(affinity mask, cgroup quota) */
@@ -136,7 +137,7 @@ typedef enum {
   BH_INOUT,   /* filled, then changed in place; the host restores it before each sample */
   BH_REDUCE,  /* each worker starts from `identity` and accumulates its own copy; the backend joins them by `combine` */
   BH_SCRATCH, /* per worker, private, contents undefined at the start of a chunk */
-  BH_TEMP     /* passed from one loop to a later one of the same run; undefined before, not looked at after */
+  BH_TEMP     /* passed from one loop to a later one of the same run; poisoned before each sample, not looked at after */
 } bh_role;
 
 /* How a region is divided among those who touch it. */
@@ -319,8 +320,9 @@ typedef struct {
   /* [host] The host's view of region `index` (zeroed, 64-byte aligned, freed by `close`), sized for all workers if BY_WORKER.
    * Not called for SCRATCH. NULL: out of memory. */
   void *(*alloc)(void *state, uint32_t index);
-  /* [host] What the host wrote into its view is now what workers see. Called for every region after `fill` (timed as bind)
-   * and again before each sample for those that the host poisoned or restored (untimed). A kernel that then writes
+  /* [host] What the host wrote into its view is now what workers see. Called for every region after `fill` (inputs:
+   * timed as bind; OUT, REDUCE and TEMP, which hold poison: untimed) and again before each sample for those that the
+   * host poisoned or restored (untimed). A kernel that then writes
    * nothing must leave exactly those bytes in what `fetch` returns: no result of an earlier run may survive in a worker's
    * copy. Poison is one 8-byte word repeated, another for each sample. NULL: the view is shared. */
   bh_status (*bind)(void *state, uint32_t index);
