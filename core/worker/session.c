@@ -310,19 +310,29 @@ bh_status bh_session_prepare(BhSession *s) {
   return status;
 }
 
+/* The timed path. Everything in locals: what lies behind a pointer would be read again after every call. A plan of one
+ * loop, the common case, costs one call per run and nothing else. */
+static bh_status run_loops(bh_status (*run_loop)(void *, uint32_t), void *state, guint n_loops, guint inner) {
+  bh_status status = BH_OK;
+  if (n_loops == 1) {
+    for (guint k = 0; k < inner && status == BH_OK; k++)
+      status = run_loop(state, 0);
+    return status;
+  }
+  for (guint k = 0; k < inner && status == BH_OK; k++)
+    for (guint i = 0; i < n_loops && status == BH_OK; i++)
+      status = run_loop(state, i);
+  return status;
+}
+
 bh_status bh_session_run(BhSession *s, guint inner) {
   const bh_backend *b = &s->backend->backend;
-  const guint n_loops = s->problem->problem.n_loops;
+  if (!s->problem->problem.member)
+    return BACKEND(s, run_loops(b->run_loop, s->backend_state, s->problem->problem.n_loops, inner), "run_loop");
   bh_status status = BH_OK;
-  if (s->problem->problem.member) {
-    for (guint k = 0; k < inner && status == BH_OK; k++)
-      status = b->run_team(s->backend_state);
-  } else {
-    for (guint k = 0; k < inner && status == BH_OK; k++)
-      for (guint i = 0; i < n_loops && status == BH_OK; i++)
-        status = b->run_loop(s->backend_state, i);
-  }
-  return BACKEND(s, status, s->problem->problem.member ? "run_team" : "run_loop");
+  for (guint k = 0; k < inner && status == BH_OK; k++)
+    status = b->run_team(s->backend_state);
+  return BACKEND(s, status, "run_team");
 }
 
 gboolean bh_session_fetches(const BhSession *s, guint region) {
