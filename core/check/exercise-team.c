@@ -165,7 +165,7 @@ static bh_status member(const void *state, bh_team *t, const bh_args *args) {
   TRY(try_scatter_and_gather(t, &faults));
   TRY(try_ring(t, &faults));
   memset(log, 0, LOG_WORDS * 8);
-  TRY(t->run(t, 0));
+  TRY(t->run(t, 0, 0, LOOP_ITEMS, NULL));
   log[LOG_FAULTS] = faults | (log[LOG_LOOP] == LOOP_ITEMS * (LOOP_ITEMS - 1) / 2 ? 0 : BAD_LOOP);
   log[LOG_RANK] = t->rank;
   log[LOG_SIZE] = t->size;

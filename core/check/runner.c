@@ -43,6 +43,7 @@ BhRunner *bh_runner_new(const BhProblem *problem, const void *state, BhMiniHost 
   r->view = g_new0(BhGuard *, n + 1);
   r->parts = g_new0(BhGuard *, (gsize)n * workers + 1);
   r->pristine = g_new0(guint8 *, n + 1);
+  r->states = g_new0(void *, (gsize)problem->problem.n_loops *workers + 1);
   for (guint i = 0; i < problem->problem.n_kernels; i++)
     if (!problem->kernels[i].host) {
       g_set_error(error, BH_ERROR, BH_ERROR_PLUGIN, "kernel %s has no portable host code", problem->kernels[i].name);
@@ -63,6 +64,12 @@ void bh_runner_free(BhRunner *r) {
     for (guint w = 0; w < r->workers; w++)
       bh_guard_free(r->parts[i * r->workers + w]);
   }
+  for (guint i = 0; i < r->problem->problem.n_loops * r->workers; i++) {
+    const bh_kernel *kernel = &r->problem->kernels[r->problem->problem.loops[i / r->workers].kernel];
+    if (r->states[i] && kernel->teardown)
+      kernel->teardown(r->states[i]);
+  }
+  g_free(r->states);
   g_free(r->view);
   g_free(r->parts);
   g_free(r->pristine);
@@ -140,8 +147,10 @@ static void compare_outside(BhRunner *r, const bh_use *use, const bh_loop *loop,
   }
 }
 
-static void run_chunk(BhRunner *r, const bh_loop *loop, guint worker, guint64 begin, guint64 end) {
+/* `loop`: one of the problem's, or a copy with other params of the one at `index`. */
+static bh_status run_chunk(BhRunner *r, guint index, const bh_loop *loop, guint worker, guint64 begin, guint64 end) {
   const bh_kernel *kernel = &r->problem->kernels[loop->kernel];
+  void **state = &r->states[index * r->workers + worker];
   void *regions[BH_MAX_USES] = {NULL};
   guint8 *before[BH_MAX_USES] = {NULL};
   for (guint u = 0; u < kernel->n_uses; u++) {
@@ -150,8 +159,11 @@ static void run_chunk(BhRunner *r, const bh_loop *loop, guint worker, guint64 be
       before[u] = g_memdup2(regions[u], r->view[kernel->uses[u].region]->bytes);
   }
   g_autofree void *params = loop->params_bytes ? g_memdup2(loop->params, loop->params_bytes) : NULL;
-  const bh_args args = {regions, loop->params, worker, r->workers};
-  kernel->host(&args, begin, end);
+  bh_args args = {regions, loop->params, worker, r->workers, NULL};
+  const bh_status status = kernel->setup && !*state ? kernel->setup(&r->mini->host, &args, loop->items, state) : BH_OK;
+  args.state = *state;
+  if (status == BH_OK)
+    kernel->host(&args, begin, end);
   if (params && memcmp(params, loop->params, loop->params_bytes) != 0 && !r->trespass)
     r->trespass = g_strdup_printf("kernel %s changed its parameters' bytes", kernel->name);
   for (guint u = 0; u < kernel->n_uses; u++) {
@@ -159,6 +171,7 @@ static void run_chunk(BhRunner *r, const bh_loop *loop, guint worker, guint64 be
       compare_outside(r, &kernel->uses[u], loop, before[u], begin, end);
     g_free(before[u]);
   }
+  return status;
 }
 
 static guint64 chunk_size(const bh_loop *loop, BhChunks chunks, guint64 index) {
@@ -202,7 +215,9 @@ static void join(BhRunner *r, const bh_use *uses, guint n) {
   }
 }
 
-static void run_loop(BhRunner *r, const bh_loop *loop, BhChunks chunks) {
+static bh_status run_loop(BhRunner *r, guint index, BhChunks chunks) {
+  const bh_loop *loop = &r->problem->problem.loops[index];
+  bh_status status = BH_OK;
   const bh_kernel *kernel = &r->problem->kernels[loop->kernel];
   g_autoptr(GArray) begins = g_array_new(FALSE, FALSE, sizeof(guint64));
   for (guint64 begin = 0; begin < loop->items;) {
@@ -211,13 +226,14 @@ static void run_loop(BhRunner *r, const bh_loop *loop, BhChunks chunks) {
     begin = size > loop->items - begin ? loop->items : begin + size;
   }
   identities(r, kernel->uses, kernel->n_uses);
-  for (guint k = 0; k < begins->len; k++) {
+  for (guint k = 0; k < begins->len && status == BH_OK; k++) {
     const guint i = chunks == BH_CHUNKS_REVERSE ? begins->len - 1 - k : k;
     const guint64 begin = g_array_index(begins, guint64, i);
     const guint64 end = i + 1 < begins->len ? g_array_index(begins, guint64, i + 1) : loop->items;
-    run_chunk(r, loop, k % r->workers, begin, end);
+    status = run_chunk(r, index, loop, k % r->workers, begin, end);
   }
   join(r, kernel->uses, kernel->n_uses);
+  return status;
 }
 
 typedef struct {
@@ -227,12 +243,16 @@ typedef struct {
   bh_status status;
 } Seat;
 
-static bh_status run_on_lane(void *seat_, uint32_t loop) {
+static bh_status run_on_lane(void *seat_, uint32_t index, uint64_t begin, uint64_t end, const void *params) {
   const Seat *seat = seat_;
-  const bh_loop *l = &seat->runner->problem->problem.loops[loop];
-  if (l->items)
-    run_chunk(seat->runner, l, seat->rank, 0, l->items);
-  return BH_OK;
+  const bh_problem *p = &seat->runner->problem->problem;
+  const bh_host *h = &seat->runner->mini->host;
+  if (index >= p->n_loops || begin > end || end > p->loops[index].items)
+    return h->stop(h, BH_FAIL, "member %u runs a loop or items that the problem does not have", seat->rank);
+  bh_loop loop = p->loops[index];
+  if (params)
+    loop.params = params;
+  return begin < end ? run_chunk(seat->runner, index, &loop, seat->rank, begin, end) : BH_OK;
 }
 
 static void *run_member(void *seat_) {
@@ -244,7 +264,7 @@ static void *run_member(void *seat_) {
   void *regions[BH_MAX_USES] = {NULL};
   for (guint u = 0; u < p->n_uses; u++)
     regions[u] = region_for(seat->runner, &p->uses[u], seat->rank);
-  const bh_args args = {regions, NULL, seat->rank, seat->runner->workers};
+  const bh_args args = {regions, NULL, seat->rank, seat->runner->workers, NULL};
   seat->status = bh_team_leave(&member, p->member(seat->runner->state, &member.team, &args));
   return NULL;
 }
@@ -282,8 +302,11 @@ static bh_status run_team(BhRunner *r) {
 bh_status bh_runner_run(BhRunner *r, BhChunks chunks) {
   if (r->problem->problem.member)
     return run_team(r);
-  for (guint i = 0; i < r->problem->problem.n_loops; i++)
-    run_loop(r, &r->problem->problem.loops[i], chunks);
+  for (guint i = 0; i < r->problem->problem.n_loops; i++) {
+    const bh_status status = run_loop(r, i, chunks);
+    if (status != BH_OK)
+      return status;
+  }
   return bh_mini_host_reason(r->mini) ? r->mini->status : BH_OK;
 }
 

@@ -24,6 +24,7 @@ struct BhRunner {
   BhGuard **view;        /* per region; NULL for SCRATCH */
   BhGuard **parts;       /* region * workers + worker: SCRATCH and REDUCE parts; else NULL */
   guint8 **pristine;     /* per region: INOUT as filled; else NULL */
+  void **states;         /* loop * workers + worker: what the kernel's `setup` made; NULL: not yet, or nothing */
   gboolean watch_slices; /* after each chunk, look whether bytes outside its slices changed */
   char *trespass;        /* what a chunk did that it may not; NULL: nothing */
 };

@@ -187,6 +187,8 @@ bh_status bh_problem_choose(BhProblem *problem, const char *name, const char *ta
         return status;
       if (on_host)
         kernel->host = variant->host;
+      kernel->setup = variant->setup;
+      kernel->teardown = variant->teardown;
       problem->chosen[i] = variant->name;
       found++;
     }

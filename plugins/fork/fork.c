@@ -25,8 +25,9 @@ bh_status bh_fork_prepare(bh_fork *f, const bh_host *h, const bh_value *values, 
   f->workload_state = workload_state;
   f->pin = values[BH_FORK_PIN].s;
   f->workers = (uint32_t)values[BH_FORK_WORKERS].i;
-  f->reduce_bytes = bh_regions_parts_bytes(problem, BH_REDUCE);
-  f->scratch_bytes = bh_regions_parts_bytes(problem, BH_SCRATCH);
+  /* Whole pages: neighbours that only keep off each other's cache lines still share what is prefetched, and a node. */
+  f->reduce_bytes = (bh_regions_parts_bytes(problem, BH_REDUCE) + 4095) & ~UINT64_C(4095);
+  f->scratch_bytes = (bh_regions_parts_bytes(problem, BH_SCRATCH) + 4095) & ~UINT64_C(4095);
   if (!(f->view = bh_regions_map(h, problem, f->workers, shared)))
     return BH_OUT_OF_MEMORY;
   f->shares =
@@ -53,7 +54,7 @@ bh_status bh_fork_settle(bh_fork *f, uint32_t worker) {
   bh_status status = f->host->pin(f->host, f->pin, worker, f->workers);
   memset((char *)f->reduce + worker * f->reduce_bytes, 0, f->reduce_bytes);
   memset((char *)f->scratch + worker * f->scratch_bytes, 0, f->scratch_bytes);
-  return status;
+  return status == BH_OK ? bh_lane_setup(&f->lanes[worker]) : status;
 }
 
 void bh_fork_release(bh_fork *f) {

@@ -100,9 +100,12 @@ typedef struct {
   bh_fork *f;
   uint32_t worker;
   int from, to;
-  uint64_t run;    /* whose REDUCE parts are started */
-  uint64_t *words; /* per region: the poison of the last bind */
+  uint64_t run;            /* whose REDUCE parts are started */
+  uint64_t *words;         /* per region: the poison of the last bind */
+  unsigned char **touched; /* per region and page: 1: was poisoned once, so it is again at every bind */
 } pipe_worker;
+
+#define POISON_PAGE UINT64_C(4096)
 
 /* Moves all of `list`, or leaves: the other end is gone. */
 static void move_all(int fd, struct iovec *list, int n, int writing) {
@@ -134,6 +137,27 @@ static void fill_poison(char *base, uint64_t word, uint64_t offset, uint64_t len
     *at = (char)bytes[(at - base) % 8];
 }
 
+static void poison_page(pipe_worker *w, uint32_t region, uint64_t page) {
+  uint64_t bytes = bh_regions_view_bytes(w->f->problem, region, w->f->workers), at = page * POISON_PAGE;
+  w->touched[region][page] = 1;
+  fill_poison(w->f->view[region], w->words[region], at, bytes - at < POISON_PAGE ? bytes - at : POISON_PAGE);
+}
+
+/* Poison under a slice that this worker is about to write. Runs are timed and binds are not, so a run pays only for
+ * pages that this worker never touched before, which cost a page fault anyway. */
+static void poison_slice(pipe_worker *w, uint32_t region, uint64_t offset, uint64_t length) {
+  for (uint64_t page = offset / POISON_PAGE; length && page <= (offset + length - 1) / POISON_PAGE; page++)
+    if (!w->touched[region][page])
+      poison_page(w, region, page);
+}
+
+static void poison_again(pipe_worker *w, uint32_t region) {
+  uint64_t pages = bh_regions_view_bytes(w->f->problem, region, w->f->workers) / POISON_PAGE + 1;
+  for (uint64_t page = 0; page < pages; page++)
+    if (w->touched[region][page])
+      poison_page(w, region, page);
+}
+
 static void begin_run(pipe_worker *w, const bh_pipe_header *header, const bh_kernel *kernel) {
   if (w->run == header->run)
     return;
@@ -152,8 +176,7 @@ static void run_chunk(pipe_worker *w, bh_pipe_header *header) {
       continue;
     uint32_t region = kernel->uses[u].region;
     struct iovec slice = bh_pipe_slice(w->f, header->index, u, header->begin, header->end);
-    char *base = w->f->view[region];
-    fill_poison(base, w->words[region], (uint64_t)((char *)slice.iov_base - base), slice.iov_len);
+    poison_slice(w, region, (uint64_t)((char *)slice.iov_base - (char *)w->f->view[region]), slice.iov_len);
   }
   kernel->host(&w->f->lanes[w->worker].loops[header->index], header->begin, header->end);
   n = bh_pipe_slices(w->f, header, BH_PIPE_BACK, list + 1);
@@ -178,6 +201,8 @@ static void take_region(pipe_worker *w, const bh_pipe_header *header) {
   w->words[r] = header->begin;
   if (header->end)
     fill_poison(w->f->view[r], header->begin, (uint64_t)((char *)part.iov_base - (char *)w->f->view[r]), part.iov_len);
+  else
+    poison_again(w, r);
 }
 
 _Noreturn void bh_pipe_worker(bh_fork *f, uint32_t worker, int from, int to) {
@@ -185,7 +210,11 @@ _Noreturn void bh_pipe_worker(bh_fork *f, uint32_t worker, int from, int to) {
   bh_pipe_header header = {.kind = BH_PIPE_READY, .begin = (uint64_t)bh_fork_settle(f, worker)};
   struct iovec list[1];
   w.words = calloc(f->problem->n_regions + 1u, sizeof *w.words);
-  if (!w.words)
+  w.touched = calloc(f->problem->n_regions + 1u, sizeof *w.touched);
+  for (uint32_t r = 0; w.touched && r < f->problem->n_regions; r++)
+    if (!(w.touched[r] = bh_regions_pages(bh_regions_view_bytes(f->problem, r, f->workers) / POISON_PAGE + 1, 0)))
+      _exit(1);
+  if (!w.words || !w.touched)
     _exit(1);
   answer(&w, &header, list, 0);
   for (;;) {

@@ -16,14 +16,13 @@
 typedef struct {
   int to, from;           /* non-blocking; -1: none */
   uint64_t *whole, *part; /* per region: the version held */
-  uint64_t *word;         /* per region: the poison word that the worker knows */
   bh_pipe_header out, in;
   struct iovec out_list[BH_MAX_USES + 1], in_list[2 * BH_MAX_USES + 1];
   int out_at, out_n, in_at, in_n, in_data; /* in_data: the header is read */
   uint32_t answers;                        /* still to come */
   uint32_t synced;                         /* uses of this job that were brought up to date */
   uint64_t cursor;
-  int chunks_out, closed; /* no more chunks; the job's last message was sent */
+  int chunks_out, closed; /* no more chunks (binding: poison was sent); the job's last message was sent */
 } pipe_link;
 
 typedef struct {
@@ -94,7 +93,7 @@ static int post_region(pipe_state *s, pipe_link *link, uint32_t region, uint32_t
   if (flags & BH_PIPE_OWN && link->part[region] != version) {
     link->part[region] = version;
     if (poisoned) {
-      post(link, BH_PIPE_POISON, region, link->word[region] = poison_word(s, region), 1, 0);
+      post(link, BH_PIPE_POISON, region, poison_word(s, region), 1, 0);
     } else {
       post(link, BH_PIPE_PART, region, 0, 0, 0);
       link->out_list[link->out_n++] = bh_pipe_part(&s->common, region, worker);
@@ -162,10 +161,9 @@ static void next_of_bind(pipe_state *s, pipe_link *link) {
       }
   if (post_region(s, link, region, flags))
     return;
-  uint64_t word = poison_word(s, region);
-  if (filled && link->word[region] != word) {
-    link->word[region] = word;
-    post(link, BH_PIPE_POISON, region, word, 0, 0);
+  if (filled && !link->chunks_out) { /* once a bind: also when the word is the same, old results must go */
+    link->chunks_out = 1;
+    post(link, BH_PIPE_POISON, region, poison_word(s, region), 0, 0);
     return;
   }
   link->closed = 1;
@@ -344,12 +342,11 @@ static bh_status pipe_memory(pipe_state *s) {
   for (uint32_t w = 0; links && w < workers; w++) {
     links[w].to = links[w].from = -1;
     expect_header(&links[w]);
-    if (!(links[w].whole = calloc(3 * (size_t)regions, sizeof *links[w].whole)))
+    if (!(links[w].whole = calloc(2 * (size_t)regions, sizeof *links[w].whole)))
       fits = 0;
     if (!fits)
       continue;
     links[w].part = links[w].whole + regions;
-    links[w].word = links[w].part + regions;
   }
   s->links = links;
   if (fits)

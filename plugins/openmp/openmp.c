@@ -98,7 +98,7 @@ static bh_status settle(openmp *o, uint32_t worker, const char *pin) {
   memset(o->parts[worker], 0, bytes);
   bh_lane_parts(&o->lanes[worker], o->parts[worker], (char *)o->parts[worker] + reduce_bytes);
   bh_lane_fill(&o->lanes[worker], o->view);
-  return BH_OK;
+  return bh_lane_setup(&o->lanes[worker]);
 }
 
 /* Starts the team's threads for good: later regions of the same size get the same threads. */

@@ -74,7 +74,7 @@ static bh_status worker_settle(worker *own) {
   memset(own->scratch, 0, scratch_bytes);
   bh_lane_parts(&pool->lanes[index], own->reduce, own->scratch);
   bh_lane_fill(&pool->lanes[index], pool->view);
-  return BH_OK;
+  return bh_lane_setup(&pool->lanes[index]);
 }
 
 static void *worker_main(void *arg) {

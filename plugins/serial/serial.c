@@ -64,6 +64,8 @@ static bh_status serial_open(const bh_host *h, const bh_value *values, const bh_
   bh_lane_parts(&s->lane, s->reduce, s->scratch);
   bh_lane_fill(&s->lane, s->view);
   bh_status status = h->pin(h, values[PIN].s, 0, 1);
+  if (status == BH_OK)
+    status = bh_lane_setup(&s->lane);
   if (status != BH_OK)
     return serial_fail(s, status);
   *ret_state = s;

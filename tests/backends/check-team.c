@@ -21,6 +21,7 @@ static const bh_param params[] = {
 enum { SUMS, SCATTERED, GATHERED, SENT, TAGS, LOOPED, FIELDS }; /* `count` doubles each in a member's results */
 typedef struct {
   uint64_t count;
+  uint64_t weight; /* the second half of the items gets other parameters */
 } loop_params;
 typedef struct {
   const bh_host *host;
@@ -40,7 +41,18 @@ static void loop_kernel(const bh_args *args, uint64_t begin, uint64_t end) {
   const loop_params *p = args->params;
   double *out = (double *)args->region[0] + LOOPED * p->count, *sum = args->region[1];
   for (uint64_t i = begin; i < end; i++)
-    out[i] = value(args->worker, i), sum[0] += 1;
+    out[i] = value(args->worker, i), sum[0] += (double)p->weight;
+  if (!args->state || *(uint32_t *)args->state != args->worker + 1)
+    sum[0] = -1e9;
+}
+
+static bh_status loop_setup(const bh_host *h, const bh_args *args, uint64_t items, void **ret_state) {
+  uint32_t *state = malloc(sizeof *state);
+  if (!state || items != ((const loop_params *)args->params)->count)
+    return h->stop(h, BH_FAIL, "setup: no memory, or %" PRIu64 " items", items);
+  *state = args->worker + 1;
+  *ret_state = state;
+  return BH_OK;
 }
 
 #define TRY(CALL)                                                                                                      \
@@ -136,8 +148,12 @@ static bh_status member(const void *state, bh_team *t, const bh_args *args) {
     if (status == BH_OK)
       status = messages(t, n, out, in);
   }
+  loop_params heavier = c->params;
+  heavier.weight = 3;
   if (status == BH_OK)
-    status = t->run(t, 0);
+    status = t->run(t, 0, 0, n / 3, NULL);
+  if (status == BH_OK)
+    status = t->run(t, 0, n / 3, n, &heavier);
   sum[1] += in_region[0];
   free(in);
   free(many);
@@ -156,6 +172,7 @@ static bh_status team_open(const bh_host *h, const bh_value *values, bh_problem 
   c->host = h;
   c->which = (int)values[P_CASE].i;
   c->params.count = (uint64_t)values[P_COUNT].i;
+  c->params.weight = 1;
   c->regions[0] = (bh_region){
       .name = "results", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_F64, .bytes = FIELDS * c->params.count * 8};
   c->regions[1] = (bh_region){.name = "input", .role = BH_IN, .dtype = BH_F64, .bytes = 8};
@@ -163,7 +180,12 @@ static bh_status team_open(const bh_host *h, const bh_value *values, bh_problem 
   c->uses[0] = c->kernel_uses[0] = (bh_use){0, BH_OUT, BH_BY_WORKER};
   c->uses[1] = (bh_use){1, BH_IN};
   c->uses[2] = c->kernel_uses[1] = (bh_use){2, BH_REDUCE};
-  c->kernel = (bh_kernel){.name = "inline", .host = loop_kernel, .uses = c->kernel_uses, .n_uses = 2};
+  c->kernel = (bh_kernel){.name = "inline",
+                          .host = loop_kernel,
+                          .uses = c->kernel_uses,
+                          .n_uses = 2,
+                          .setup = loop_setup,
+                          .teardown = free};
   c->loop = (bh_loop){.items = c->params.count, .params = &c->params, .params_bytes = sizeof c->params};
   problem->regions = c->regions;
   problem->n_regions = 3;
@@ -228,7 +250,8 @@ static bh_status team_verify(void *state, void *const *region, uint32_t workers)
   for (uint32_t rank = 0; rank < workers; rank++)
     for (int field = 0; field < FIELDS; field++)
       TRY(expect(c, rank, field, region[0], wants[field], workers));
-  if (sum[0] != (double)(workers * c->params.count) || sum[1] != 2.5 * workers)
+  uint64_t third = c->params.count / 3;
+  if (sum[0] != (double)(workers * (third + 3 * (c->params.count - third))) || sum[1] != 2.5 * workers)
     return c->host->stop(c->host, BH_WRONG, "sums %g and %g", sum[0], sum[1]);
   return BH_OK;
 }

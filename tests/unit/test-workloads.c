@@ -159,6 +159,17 @@ static void test_squares_sampled(void) {
   fixture_close(&f);
 }
 
+/* So many draws that a sum of floats would stand still: the right kernel must still be right. */
+static void test_squares_many_draws(void) {
+  Fixture f;
+  g_assert_cmpint(fixture_open(&f, "squares", "size=1 draws=300000000", NULL, scratch, 1), ==, BH_OK);
+  fixture_prepare(&f, 0);
+  run_items(&f);
+  if (fixture_verify(&f) != BH_OK)
+    g_error("%s", bh_mini_host_reason(f.mini));
+  fixture_close(&f);
+}
+
 static void expect_refusal(const char *workload, const char *settings, bh_status status, const char *part) {
   Fixture f;
   bh_status found = fixture_open(&f, workload, settings, NULL, scratch, 1);
@@ -348,6 +359,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/workloads/chunk-mean/damaged-input", test_damaged_input);
   g_test_add_func("/workloads/squares/value", test_squares_value);
   g_test_add_func("/workloads/squares/sampled", test_squares_sampled);
+  g_test_add_func("/workloads/squares/many-draws", test_squares_many_draws);
   g_test_add_func("/workloads/refusals", test_refusals);
   g_test_add_func("/workloads/command/verdicts", test_command_verdicts);
   g_test_add_func("/workloads/command/hash", test_command_hash);

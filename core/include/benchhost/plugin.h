@@ -181,10 +181,19 @@ typedef struct {
   void *const *region;
   const void *params; /* the loop's flat bytes */
   uint32_t worker, workers;
+  void *state; /* what the kernel's `setup` made for this worker, else NULL */
 } bh_args;
 
-/* Work on items [begin, end), begin < end. Touches its regions and its parameters and nothing else. [worker] */
+/* Work on items [begin, end), begin < end. Touches its regions, its parameters and its state and nothing else. [worker]
+ */
 typedef void (*bh_chunk)(const bh_args *, uint64_t begin, uint64_t end);
+
+/* What a library wants ready before it is called (a primitive, a plan, a handle, a workspace): made once by each worker
+ * for each loop, in the worker's own thread or process, while the backend opens, so that `total` counts it and `steady`
+ * does not. `args->region` may not be touched yet. [worker] */
+typedef bh_status (*bh_setup)(const bh_host *, const bh_args *, uint64_t items, void **ret_state);
+/* [host] After the last run, where the state lives in the host's process; a worker's process just ends. */
+typedef void (*bh_teardown)(void *state);
 
 typedef struct bh_program bh_program; /* a device program (vendor library on a backend's stream): benchhost/device.h, to come */
 
@@ -196,6 +205,8 @@ typedef struct {
   bh_status (*probe)(const bh_host *); /* [host] can it run here (instruction set, library)? NULL: always */
   bh_chunk host;                       /* target "host" */
   const bh_program *program;           /* other targets */
+  bh_setup setup;                      /* NULL: no state */
+  bh_teardown teardown;
 } bh_variant;
 
 typedef struct {
@@ -207,6 +218,8 @@ typedef struct {
   uint64_t source_bytes;
   const char *entry;          /* the function's name in it */
   const bh_variant *variants; /* or NULL */
+  bh_setup setup;             /* of `host`; the host puts the chosen variant's here, as it does with `host` */
+  bh_teardown teardown;
 } bh_kernel;
 #define BH_MAX_USES 16
 
@@ -232,8 +245,10 @@ struct bh_team {
   uint32_t size_of, rank, size, reserved;
   void *member; /* the backend's own */
   const bh_host *host;
-  /* Runs loop `loop` of the problem over [0, items) on this member's own lane: inline, or its device's stream. */
-  bh_status (*run)(bh_team *, uint32_t loop);
+  /* Runs items [begin, end) of loop `loop` of the problem on this member's own lane: inline, or its device's stream.
+   * `params`: what the kernel gets this time (a step, a rate, which batch), the loop's params_bytes of flat bytes, copied
+   * before it returns; NULL: the loop's own. */
+  bh_status (*run)(bh_team *, uint32_t loop, uint64_t begin, uint64_t end, const void *params);
   bh_status (*barrier)(bh_team *);
   bh_status (*broadcast)(bh_team *, void *buffer, uint64_t bytes, uint32_t root);
   bh_status (*all_reduce)(bh_team *, void *inout, uint64_t count, bh_dtype, bh_op);

@@ -140,14 +140,31 @@ static inline void bh_lane_fill(bh_lane *lane, void *const *view) {
   void **at = lane->tables;
   for (uint32_t l = 0; l < problem->n_loops; l++) {
     const bh_kernel *kernel = &problem->kernels[problem->loops[l].kernel];
-    lane->loops[l] = (bh_args){at, problem->loops[l].params, lane->worker, lane->workers};
+    lane->loops[l] = (bh_args){at, problem->loops[l].params, lane->worker, lane->workers, NULL};
     at = bh_lane_table(lane, kernel->uses, kernel->n_uses, view, at);
   }
-  lane->team = (bh_args){at, NULL, lane->worker, lane->workers};
+  lane->team = (bh_args){at, NULL, lane->worker, lane->workers, NULL};
   bh_lane_table(lane, problem->uses, problem->n_uses, view, at);
 }
 
+/* [worker] After bh_lane_fill, by the worker itself: the kernels' own states. */
+static inline bh_status bh_lane_setup(bh_lane *lane) {
+  bh_status status = BH_OK;
+  for (uint32_t l = 0; l < lane->problem->n_loops && status == BH_OK; l++) {
+    const bh_loop *loop = &lane->problem->loops[l];
+    const bh_kernel *kernel = &lane->problem->kernels[loop->kernel];
+    if (kernel->setup)
+      status = kernel->setup(lane->host, &lane->loops[l], loop->items, &lane->loops[l].state);
+  }
+  return status;
+}
+
 static inline void bh_lane_close(bh_lane *lane) {
+  for (uint32_t l = 0; lane->loops && l < lane->problem->n_loops; l++) {
+    const bh_kernel *kernel = &lane->problem->kernels[lane->problem->loops[l].kernel];
+    if (lane->loops[l].state && kernel->teardown)
+      kernel->teardown(lane->loops[l].state);
+  }
   free(lane->loops);
   free(lane->own);
   free(lane->tables);
@@ -215,15 +232,24 @@ static inline void bh_lanes_join_team(const bh_lane *lanes, uint32_t workers, vo
       bh_lanes_join(lanes, workers, r, view[r]);
 }
 
-/* [worker] What a team's `run` does on the host: loop `index` in one chunk on this member's lane, a bh_lane. */
-static inline bh_status bh_lane_run(void *arg, uint32_t index) {
+/* [worker] What a team's `run` does on the host: items of loop `index` in one chunk on this member's lane, a bh_lane.
+ */
+static inline bh_status bh_lane_run(void *arg, uint32_t index, uint64_t begin, uint64_t end, const void *params) {
   const bh_lane *lane = arg;
   if (index >= lane->problem->n_loops)
     return lane->host->stop(lane->host, BH_FAIL, "member %" PRIu32 " runs loop %" PRIu32 ", but there are %" PRIu32,
                             lane->worker, index, lane->problem->n_loops);
   const bh_loop *loop = &lane->problem->loops[index];
-  if (loop->items)
-    lane->problem->kernels[loop->kernel].host(&lane->loops[index], 0, loop->items);
+  if (begin > end || end > loop->items)
+    return lane->host->stop(lane->host, BH_FAIL,
+                            "member %" PRIu32 " runs items %" PRIu64 " to %" PRIu64 " of loop %" PRIu32
+                            ", which has %" PRIu64,
+                            lane->worker, begin, end, index, loop->items);
+  bh_args args = lane->loops[index];
+  if (params)
+    args.params = params;
+  if (begin < end)
+    lane->problem->kernels[loop->kernel].host(&args, begin, end);
   return BH_OK;
 }
 

@@ -73,7 +73,7 @@ typedef struct {
   uint32_t needs[2];   /* whom this member waits for: BH_TEAM_ANY, a rank, or its own rank for nobody */
   uint32_t missing;    /* 1 + the rank that ended while it was waited for */
   bh_team_note *notes; /* oldest first */
-  bh_status (*run)(void *run_arg, uint32_t loop);
+  bh_status (*run)(void *run_arg, uint32_t loop, uint64_t begin, uint64_t end, const void *params);
   void *run_arg;
 } bh_team_member;
 
@@ -358,9 +358,9 @@ static inline bh_status bh_team_all_gather(bh_team *team, const void *in, void *
 
 /* ---- A member's life ---- */
 
-static inline bh_status bh_team_run(bh_team *team, uint32_t loop) {
+static inline bh_status bh_team_run(bh_team *team, uint32_t loop, uint64_t begin, uint64_t end, const void *params) {
   bh_team_member *m = team->member;
-  bh_status status = m->run(m->run_arg, loop);
+  bh_status status = m->run(m->run_arg, loop, begin, end, params);
   if (status != BH_OK)
     bh_team_area_fail(m->area);
   return status;
@@ -368,9 +368,10 @@ static inline bh_status bh_team_run(bh_team *team, uint32_t loop) {
 
 /* [worker] `waiter`: the backend's way to wait; its poll (NULL: none) is asked in every wait. `run` runs a loop inline.
  */
-static inline void bh_team_join(bh_team_member *m, const bh_host *host, bh_team_area *area, uint32_t rank,
-                                const bh_waiter *waiter, bh_status (*run)(void *run_arg, uint32_t loop),
-                                void *run_arg) {
+static inline void
+bh_team_join(bh_team_member *m, const bh_host *host, bh_team_area *area, uint32_t rank, const bh_waiter *waiter,
+             bh_status (*run)(void *run_arg, uint32_t loop, uint64_t begin, uint64_t end, const void *params),
+             void *run_arg) {
   memset(m, 0, sizeof *m);
   m->area = area;
   m->outer = m->waiter = *waiter;

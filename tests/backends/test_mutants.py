@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Workloads whose kernels were broken in one place, compiled and run: verification must notice every one. Needs PAIR,
+BACKENDS (see test_pairs.py), SOURCE_ROOT and CC."""
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+
+import pytest
+
+SOURCE = pathlib.Path(os.environ["SOURCE_ROOT"])
+SERIAL = f"{os.environ['BACKENDS']}/serial/serial.so"
+PTHREAD = f"{os.environ['BACKENDS']}/pthread/pthread.so"
+
+# workload, file, what, by what, parameters
+MUTANTS = [
+    ("noop", "noop.c", "seen->count += n;", "seen->count += n - 1;", []),
+    ("noop", "noop.c", "twice_middle / 2 * n;", "twice_middle / 2 * n + 1;", ["items=999"]),
+    ("prime", "prime.k.h", "d += 2", "d += 4", []),
+    ("prime", "prime.k.h", "d += 2", "d += 4", ["cost=variable"]),
+    ("prime", "prime.k.h", "d * d <= n", "d * d < n", []),
+    ("prime", "prime.k.h", "if (n % 2 == 0)", "if (n % 2 == 7)", []),
+    ("prime", "prime.k.h", "return n >= 2;", "return 1;", ["cost=variable"]),
+    ("prime", "prime.c", "answers[i] = prime_item(i, p);", "answers[i] = (uint32_t)i * 2 + 1;", []),
+    ("prime", "prime.c", "answers[i] = prime_item(i, p);", "answers[i] = prime_item(begin, p);", []),
+    ("sleep", "sleep.c", "now + p->duration_ns;", "now + p->duration_ns / 2;", ["items=2", "duration=2000000"]),
+    ("sleep", "sleep.c", ".item = i, .begin_ns", ".item = begin, .begin_ns", ["items=2", "duration=1000"]),
+    ("squares", "squares.k.h", "first + j, pairs - j <", "first + j + 1, pairs - j <", []),
+    ("squares", "squares.k.h", "for (; j < pairs; j++)", "for (; j + 1 < pairs; j++)", []),
+    ("squares", "squares.k.h", "if (draws % 2) {", "if (draws % 2 && draws < 8) {", ["draws=999"]),
+    ("squares", "squares.k.h", "a * a + b * b;", "a * a + a * b;", []),
+    ("squares", "squares.k.h", "first = item * ((draws + 1) / 2);", "first = item * (draws / 2 - 1);", []),
+    ("squares", "squares.k.h", "half; half /= 2", "half > 1; half /= 2", []),
+    ("squares", "squares.c", "total += (double)sums[i];", "total += (double)sums[begin];", []),
+    ("squares", "squares.c", "*(double *)args->region[1] += total;", "*(double *)args->region[1] = total;",
+     ["workers=2", "chunk=10"]),
+    ("chunk-mean", "chunk-mean.k.h", "for (uint64_t j = 0; j < n; j++)\n    sum += values[j];\n  return sum / (double)n;",
+     "for (uint64_t j = 1; j < n; j++)\n    sum += values[j];\n  return sum / (double)n;", []),
+    ("chunk-mean", "chunk-mean.k.h", "for (uint64_t j = 0; j < n; j++)", "for (uint64_t j = 1; j < n; j++)",
+     ["elements=10000000", "chunks=1"]),
+    ("chunk-mean", "chunk-mean.k.h", "return sum / (double)n;", "return sum / (double)(n + 1);", []),
+    ("chunk-mean", "chunk-mean.c", "uint64_t start = chunk_mean_start(p, c);\n    means[c]",
+     "uint64_t start = chunk_mean_start(p, begin);\n    means[c]", []),
+    ("memory", "memory.k.h", "array[j] = bh_random_unit(stream, j);", "array[j] = bh_random_unit(stream, j & ~1u);",
+     ["bytes=80000"]),
+    ("memory", "memory.k.h", "j < count; j++", "j < count - 1; j++", ["bytes=80000", "allocator=mmap"]),
+    ("memory", "memory.c", "uint64_t stream = bh_random_u64(p->seed, i), sample = 0;\n    double",
+     "uint64_t stream = bh_random_u64(p->seed, begin), sample = 0;\n    double", ["bytes=80000"]),
+    ("files", "files.c", "write(fd, letters + at, p->bytes - at)", "write(fd, letters + at, (p->bytes - at) / 2)", []),
+    ("files", "files.c", "if (record.step != STEP_OPEN && unlink(path) != 0", "if (record.step != STEP_OPEN && 0", []),
+    ("files", "files.c", "write(fd, letters + at, p->bytes - at)", "write(fd, letters, p->bytes - at)", ["size=9999999", "count=2"]),
+    ("files", "files.c", "files_letters(p, i, letters);\n    files_path", "files_letters(p, begin, letters);\n    files_path",
+     []),
+    ("collectives", "ops.c", "return run->team->all_reduce(", "return k == 7 ? BH_OK : run->team->all_reduce(",
+     ["workers=2"]),
+    ("collectives", "ops.c", "return team->broadcast(", "return k == 7 ? BH_OK : team->broadcast(",
+     ["workers=2", "op=broadcast", "repeats=8"]),
+    ("collectives", "ops.c", "bh_status status = team->all_gather(", "bh_status status = k == 7 ? BH_OK : team->all_gather(",
+     ["workers=2", "op=all-gather"]),
+    ("collectives", "ops.c", "bh_status status = team->reduce_scatter(",
+     "bh_status status = k == 7 ? BH_OK : team->reduce_scatter(", ["workers=2", "op=reduce-scatter"]),
+    ("collectives", "ops.c", "bh_status status = team->exchange(", "bh_status status = k == 7 ? BH_OK : team->exchange(",
+     ["workers=2", "op=ring"]),
+    ("collectives", "ops.c", "bh_status status = run->team->barrier(run->team);",
+     "bh_status status = team_lag(run);", ["workers=2", "op=barrier"]),
+    ("command", "spawn.c", "execve(plan->path, plan->argv, environ);", "_exit(0);", ["script=exit 3", "expect-exit=3"]),
+    ("command", "spawn.c", "sha256_add(&hash, bytes, (size_t)n);", "sha256_add(&hash, bytes, (size_t)n - 1);",
+     ["script=echo a", "expect-output=a\n"]),
+]
+
+
+def build(folder, workload, file, what, by):
+    source = SOURCE / "workloads" / workload
+    for path in source.glob("*.[ch]"):
+        (folder / path.name).write_text(path.read_text())
+    text = (folder / file).read_text()
+    assert what in text, f"{file} of {workload} has no '{what}' any more"
+    text = text.replace(what, by)
+    if "team_lag" in by:  # rank 1 enters late, and the barrier does not wait for it
+        text = text.replace("static bh_status col_step_barrier(", "static bh_status team_lag(col_run *run) {\n"
+                            "  volatile int x = 0;\n  for (int i = 0; run->team->rank && i < 1000000; i++)\n    x++;\n"
+                            "  return BH_OK;\n}\n\nstatic bh_status col_step_barrier(", 1)
+    (folder / file).write_text(text)
+    library = folder / f"{workload}.so"
+    subprocess.run([*shlex.split(os.environ["CC"]), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-w", "-shared", "-fPIC",
+                    "-pthread", f"-I{SOURCE}/core/include", "-o", library, *folder.glob("*.c"), "-lm"], check=True)
+    return library
+
+
+def ident(mutant):
+    return re.sub(r"[^a-z0-9]+", "-", f"{mutant[0]} {mutant[3][:40]} {' '.join(mutant[4])}".lower())
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=ident)
+def test_mutant_is_found(tmp_path, mutant):
+    workload, file, what, by, texts = mutant
+    library = build(tmp_path, workload, file, what, by)
+    backend = PTHREAD if any(text.startswith("workers=") for text in texts) else SERIAL
+    done = subprocess.run([os.environ["PAIR"], library, backend, "quiet=1", "samples=2", *texts], capture_output=True,
+                          text=True, timeout=120, check=False, cwd=tmp_path)
+    assert done.stdout.startswith(("wrong: ", "failed: ")), done.stdout + done.stderr
