@@ -3,9 +3,12 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const BhCommand commands[] = {
     {"run", bh_cmd_run, "run a matrix and print its results"},
@@ -37,8 +40,24 @@ static gboolean looks_like_matrix(const char *argument) {
          g_str_has_suffix(argument, ".yml");
 }
 
-int main(int argc, char **argv) {
-  setlocale(LC_CTYPE, "");
+/* Started with a standard descriptor closed (`>&-`), the journal would get its number, and the table would be printed
+ * into the journal. What is put there cannot be written to, so that output which gets lost is still noticed. */
+static void hold_standard_descriptors(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest free number: this one */
+}
+
+/* Data that did not arrive must not look like success: a full disk shows only now. */
+static int finish(int status) {
+  const gboolean lost = ferror(stdout);
+  if (fflush(stdout) == 0 && !lost)
+    return status;
+  fprintf(stderr, "benchhost: cannot write to standard output: %s; its data are not complete\n", g_strerror(errno));
+  return MAX(status, BH_EXIT_SOFTWARE);
+}
+
+static int dispatch(int argc, char **argv) {
   if (argc < 2) {
     print_help(stderr);
     return BH_EXIT_USAGE;
@@ -65,4 +84,10 @@ int main(int argc, char **argv) {
   fprintf(stderr, "benchhost: '%s' is neither a command nor a matrix file (*.yaml)%s%s%s; try 'benchhost --help'\n",
           argv[1], closest ? ": did you mean '" : "", closest ? closest : "", closest ? "'?" : "");
   return BH_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+  hold_standard_descriptors();
+  setlocale(LC_CTYPE, "");
+  return finish(dispatch(argc, argv));
 }

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
   char *output, *resume;
@@ -69,10 +68,8 @@ static gboolean open_resumed(const RunOptions *o, const BhPlan *plan, const char
 }
 
 static void show(const RunOptions *o, const BhResults *results, const BhJournal *journal, const BhRunSummary *summary) {
-  const gboolean color =
-      !o->no_color && isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR") && g_strcmp0(g_getenv("TERM"), "dumb");
   if (!o->no_table) {
-    g_autofree char *table = bh_report_table(results, color);
+    g_autofree char *table = bh_report_table(results, !o->no_color && bh_report_color());
     fputs(table, stdout);
   }
   if (!o->quiet)
@@ -104,7 +101,7 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
   show(o, results, journal, &summary);
   if (!whole)
     return bh_cli_fail(g_steal_pointer(&error));
-  return summary.interrupted ? BH_EXIT_INTERRUPTED : bh_report_exit_status(results, o->strict);
+  return summary.interrupted ? BH_EXIT_INTERRUPTED : bh_report_exit_status(results, plan->strict);
 }
 
 static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {
@@ -155,6 +152,7 @@ int bh_cmd_run(int argc, char **argv) {
   g_autoptr(BhMatrix) matrix = bh_matrix_load(left[1], &changes, &error);
   if (!matrix)
     return bh_cli_fail(g_steal_pointer(&error));
+  matrix->plan->strict |= o.strict;
   if (!o.quiet)
     bh_matrix_print_notes(matrix->plan);
   if (o.dry_run) {

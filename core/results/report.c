@@ -2,11 +2,13 @@
  * Owns a run's verdict as an exit status, and whether its table is coloured. */
 #include "results/report.h"
 #include "results/display.h"
+#include "results/fields.h"
 
 #include <unistd.h>
 
 int bh_report_exit_status(const BhResults *results, gboolean strict) {
   int worst = BH_EXIT_OK;
+  strict |= results->run && bh_fields_true(results->run, "strict");
   for (guint i = 0; i < results->records->len; i++) {
     const BhCellRecord *record = g_ptr_array_index(results->records, i);
     int status = BH_EXIT_BROKEN;

@@ -27,5 +27,6 @@ typedef enum {
 char *bh_report_gbench(const BhResults *results); /* AUTO */
 char *bh_report_gbench_by(const BhResults *results, BhRepetitions repetitions);
 
-/* The worst of all cells' statuses as an exit status (measurement.md); `strict`: skips count as BH_EXIT_BROKEN. */
+/* The worst of all cells' statuses as an exit status (measurement.md); `strict`, or a run line that says so:
+ * skips count as BH_EXIT_BROKEN. */
 int bh_report_exit_status(const BhResults *results, gboolean strict);

@@ -115,6 +115,7 @@ JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv) {
   set_text(matrix, "text", plan->matrix_text);
   json_object_set_object_member(line, "matrix", matrix);
   json_object_set_int_member(line, "seed", (gint64)plan->seed);
+  json_object_set_boolean_member(line, "strict", plan->strict);
   json_object_set_object_member(line, "measure", measure_object(&plan->measure));
   json_object_set_int_member(line, "cells", plan->cells->len);
   json_object_set_int_member(line, "rounds", bh_plan_rounds(plan));

@@ -8,6 +8,7 @@ import re
 import pytest
 import yaml
 from plugins import SOURCE, run, run_json
+from supervised import Place, WORKLOAD
 
 jsonschema = pytest.importorskip("jsonschema")
 Validator = jsonschema.Draft202012Validator
@@ -217,9 +218,36 @@ def test_journal_passes(journal):
         Validator(JOURNAL).validate(line)
 
 
-def test_resume_line_passes(journal):
-    line = {key: journal[0][key] for key in ("started", "argv", "benchhost", "environment")}
-    Validator(JOURNAL).validate({"type": "resume", **line})
+def test_every_status_and_every_kind_of_line_pass(tmp_path):
+    """A run that ends in each of the eight statuses, resumed after a cut, and once more with --retry-failed."""
+    place = Place(tmp_path)
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        "benchhost: 1\nstrict: true\nmeasure: {min_samples: 1, max_samples: 2, max_time: 20ms, warmup: 0}\nworkloads:\n"
+        f"  - {WORKLOAD}: {{where: kernel, how: [wrong, crash, fail]}}\n"
+        f"  - {WORKLOAD}: {{where: open, how: [fine, skip, unsupported]}}\n"
+        f"  - {WORKLOAD}: {{where: kernel, how: hang, limits: {{deadline: 300ms}}}}\n"
+        f"  - {WORKLOAD}: {{where: open, how: memory, limits: {{memory: 150MiB}}}}\n"
+        "backends: [serial]\n")
+    assert place.run(path).returncode == 4
+    assert {cell["status"] for cell in place.cells()} == {
+        "ok", "skipped", "unsupported", "wrong", "crashed", "timeout", "out-of-memory", "failed"}
+    whole = place.journal.read_text().splitlines(keepends=True)
+    place.journal.write_text("".join(whole[:4]))
+    assert place.run(path, resume=True).returncode == 4
+    assert place.run(path, "--retry-failed", resume=True).returncode == 4
+    lines = place.lines()
+    assert {line["type"] for line in lines} == {"run", "cell", "resume", "retry", "end"}
+    for line in lines:
+        assert errors(line) == []
+        Validator(JOURNAL).validate(line)
+
+
+@pytest.mark.parametrize("change", [{"id": "x"}, {"round": -1}, {"round": None}, {"status": "ok"}], ids=json.dumps)
+def test_wrong_retry_line_fails(change):
+    good = {"type": "retry", "id": "0123456789ab", "round": 0}
+    assert Validator(JOURNAL).is_valid(good)
+    assert not Validator(JOURNAL).is_valid({**good, **change})
 
 
 def change(line, path, value):

@@ -2,6 +2,7 @@
 """Every way in which a cell can end is one line of the journal, with the right status, and decides the exit status."""
 import json
 
+import plugins
 import pytest
 from supervised import Place, matrix, BACKEND
 
@@ -66,8 +67,23 @@ def test_last_words(tmp_path):
     assert by_how["spam"]["stderr_tail"] is None
 
 
-def test_strict(tmp_path):
-    assert Place(tmp_path).run(matrix(tmp_path, "skip", "open"), "--strict").returncode != 0
+@pytest.mark.parametrize("by", ["option", "matrix"])
+def test_strict(tmp_path, by):
+    """By --strict or by the matrix, and `report` gives the run's own exit status afterwards."""
+    place = Place(tmp_path)
+    path = matrix(tmp_path, "skip", "open")
+    if by == "matrix":
+        path.write_text(path.read_text() + "strict: true\n")
+    assert place.run(path, *(["--strict"] if by == "option" else [])).returncode == 4
+    assert place.cells()[0]["status"] == "skipped"
+    assert plugins.run("report", place.journal).returncode == 4
+    assert place.lines()[0]["strict"] is True
+
+
+def test_not_strict(tmp_path):
+    place = Place(tmp_path)
+    assert place.run(matrix(tmp_path, "skip", "open")).returncode == 0
+    assert plugins.run("report", place.journal).returncode == 0
 
 
 def test_no_number_that_is_none(tmp_path):
