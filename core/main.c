@@ -29,12 +29,33 @@ static void print_help(FILE *out) {
   for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
     if (commands[i].summary)
       fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-  fputs("\nOther:\n  --help, --version\n", out);
+  fputs(
+      "\nOther:\n  help COMMAND, --help, --version\n\nManual: benchhost(1); for plugin authors: benchhost-plugin(3)\n",
+      out);
 }
 
 static gboolean looks_like_matrix(const char *argument) {
   return argument[0] == '-' || strchr(argument, '/') || g_str_has_suffix(argument, ".yaml") ||
          g_str_has_suffix(argument, ".yml");
+}
+
+static int run_command(const BhCommand *command, int argc, char **argv) {
+  g_autofree char *shown = g_strdup_printf("benchhost %s", command->name); /* as --help shows it */
+  g_set_prgname(shown);
+  return command->run(argc, argv);
+}
+
+static const BhCommand *find_command(const char *name) {
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (!strcmp(name, commands[i].name))
+      return &commands[i];
+  return NULL;
+}
+
+/* `benchhost help plan` is `benchhost plan --help`. */
+static int explain(const BhCommand *command) {
+  char *arguments[] = {(char *)command->name, (char *)"--help", NULL};
+  return run_command(command, 2, arguments);
 }
 
 int main(int argc, char **argv) {
@@ -51,11 +72,18 @@ int main(int argc, char **argv) {
     puts("benchhost " BH_VERSION);
     return BH_EXIT_OK;
   }
-  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-    if (!strcmp(argv[1], commands[i].name))
-      return commands[i].run(argc - 1, argv + 1);
+  const BhCommand *command = find_command(argv[1]);
+  if (command)
+    return run_command(command, argc - 1, argv + 1);
+  const gboolean help = !strcmp(argv[1], "help");
+  if (help && argc == 3 && (command = find_command(argv[2])) && command->summary)
+    return explain(command);
+  if (help && argc == 2) {
+    print_help(stdout);
+    return BH_EXIT_OK;
+  }
   if (looks_like_matrix(argv[1]) || g_file_test(argv[1], G_FILE_TEST_IS_REGULAR))
-    return bh_cmd_run(argc, argv);
+    return run_command(find_command("run"), argc, argv);
   const char *names[G_N_ELEMENTS(commands) + 1] = {NULL};
   guint n = 0;
   for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
