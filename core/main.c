@@ -32,7 +32,9 @@ static void print_help(FILE *out) {
   for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
     if (commands[i].summary)
       fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-  fputs("\nOther:\n  --help, --version\n", out);
+  fputs(
+      "\nOther:\n  help COMMAND, --help, --version\n\nManual: benchhost(1); for plugin authors: benchhost-plugin(3)\n",
+      out);
 }
 
 static gboolean looks_like_matrix(const char *argument) {
@@ -57,6 +59,25 @@ static int finish(int status) {
   return MAX(status, BH_EXIT_SOFTWARE);
 }
 
+static int run_command(const BhCommand *command, int argc, char **argv) {
+  g_autofree char *shown = g_strdup_printf("benchhost %s", command->name); /* as --help shows it */
+  g_set_prgname(shown);
+  return command->run(argc, argv);
+}
+
+static const BhCommand *find_command(const char *name) {
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (!strcmp(name, commands[i].name))
+      return &commands[i];
+  return NULL;
+}
+
+/* `benchhost help plan` is `benchhost plan --help`. */
+static int explain(const BhCommand *command) {
+  char *arguments[] = {(char *)command->name, (char *)"--help", NULL};
+  return run_command(command, 2, arguments);
+}
+
 static int dispatch(int argc, char **argv) {
   if (argc < 2) {
     print_help(stderr);
@@ -70,11 +91,18 @@ static int dispatch(int argc, char **argv) {
     puts("benchhost " BH_VERSION);
     return BH_EXIT_OK;
   }
-  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
-    if (!strcmp(argv[1], commands[i].name))
-      return commands[i].run(argc - 1, argv + 1);
+  const BhCommand *command = find_command(argv[1]);
+  if (command)
+    return run_command(command, argc - 1, argv + 1);
+  const gboolean help = !strcmp(argv[1], "help");
+  if (help && argc == 3 && (command = find_command(argv[2])) && command->summary)
+    return explain(command);
+  if (help && argc == 2) {
+    print_help(stdout);
+    return BH_EXIT_OK;
+  }
   if (looks_like_matrix(argv[1]) || g_file_test(argv[1], G_FILE_TEST_IS_REGULAR))
-    return bh_cmd_run(argc, argv);
+    return run_command(find_command("run"), argc, argv);
   const char *names[G_N_ELEMENTS(commands) + 1] = {NULL};
   guint n = 0;
   for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)

@@ -39,9 +39,10 @@ int bh_cmd_check(int argc, char **argv) {
   g_auto(GStrv) with = NULL, params = NULL;
   g_autofree char *trial = NULL, *scratch = NULL;
   const GOptionEntry entries[] = {
-      {"with", 0, 0, G_OPTION_ARG_STRING_ARRAY, &with, "run it with this plugin too (may be repeated)", "PLUGIN"},
-      {"param", 0, 0, G_OPTION_ARG_STRING_ARRAY, &params, "a value for one of its parameters", "NAME=VALUE"},
-      {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "as a JSON object", NULL},
+      {"with", 0, 0, G_OPTION_ARG_STRING_ARRAY, &with, "Run it with this plugin too (repeatable)", "PLUGIN"},
+      {"param", 0, 0, G_OPTION_ARG_STRING_ARRAY, &params, "A value for one of its parameters (repeatable)",
+       "NAME=VALUE"},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print a JSON object instead", NULL},
       {"trial", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &trial, NULL, NULL},
       {"scratch", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &scratch, NULL, NULL},
       {NULL}};

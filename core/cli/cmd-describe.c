@@ -75,9 +75,10 @@ static void print_plugin(const BhPlugin *p) {
 
 int bh_cmd_describe(int argc, char **argv) {
   gboolean json = FALSE;
-  const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "as a JSON object", NULL}, {NULL}};
+  const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print a JSON object instead", NULL},
+                                  {NULL}};
   g_autoptr(GOptionContext) context =
-      g_option_context_new("NAME|PATH.so - show a plugin's parameters and requirements");
+      g_option_context_new("NAME|PATH.so - show a plugin's parameters, help and requirements");
   g_option_context_add_main_entries(context, entries, NULL);
   GError *error = NULL;
   if (!g_option_context_parse(context, &argc, &argv, &error))

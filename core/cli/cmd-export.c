@@ -115,8 +115,8 @@ int bh_cmd_export(int argc, char **argv) {
        "gbench: what is a repetition: rounds, samples, or auto (rounds where there are several)", "KIND"},
       {NULL},
   };
-  g_set_prgname("benchhost export"); /* what --help shows */
-  g_autoptr(GOptionContext) context = g_option_context_new("JOURNAL - convert a stored run");
+  g_autoptr(GOptionContext) context =
+      g_option_context_new("JOURNAL - convert a stored run to another program's format");
   g_option_context_add_main_entries(context, entries, NULL);
   g_option_context_set_description(context, "JOURNAL is a results file (*.jsonl).");
   GError *error = NULL;

@@ -107,8 +107,9 @@ static void print_table(const GPtrArray *rows) {
 int bh_cmd_list(int argc, char **argv) {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {
-      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "everything that is known, as a JSON array", NULL}, {NULL}};
-  g_autoptr(GOptionContext) context = g_option_context_new("- list the plugins that are found");
+      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print everything that is known, as a JSON array", NULL}, {NULL}};
+  g_autoptr(GOptionContext) context =
+      g_option_context_new("- list the plugins that are found, and whether they can run here");
   g_option_context_add_main_entries(context, entries, NULL);
   g_option_context_set_description(
       context,

@@ -55,9 +55,10 @@ static gboolean check_name(const char *kind, const char *name, GError **error) {
 int bh_cmd_new(int argc, char **argv) {
   g_autofree char *dir = NULL;
   const GOptionEntry entries[] = {
-      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, "the folder to write (default: NAME in the current folder)", "FOLDER"},
+      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, "The folder to write (default: NAME in the current folder)", "FOLDER"},
       {NULL}};
-  g_autoptr(GOptionContext) context = g_option_context_new("workload|backend NAME - write a new plugin project");
+  g_autoptr(GOptionContext) context =
+      g_option_context_new("workload|backend NAME - write a new plugin project, ready to build");
   g_option_context_add_main_entries(context, entries, NULL);
   GError *error = NULL;
   if (!g_option_context_parse(context, &argc, &argv, &error))

@@ -21,17 +21,17 @@ int bh_cmd_plan(int argc, char **argv) {
   BhMatrixOptions options = {0};
   g_auto(GStrv) paths = NULL;
   const GOptionEntry entries[] = {
-      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON instead of a table", NULL},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON instead of a table", NULL},
       {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &paths, NULL, "MATRIX.yaml"},
       {NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  g_option_context_set_summary(context, "Prints the cells that a matrix expands to, without running them.");
+  g_autoptr(GOptionContext) context = g_option_context_new("- print the cells that a matrix expands to");
+  g_option_context_set_description(context,
+                                   "Runs nothing. What it prints is what `benchhost run` runs with the same options.");
   g_option_context_add_main_entries(context, entries, NULL);
   bh_matrix_options_add(context, &options);
   GError *error = NULL;
   int status;
-  g_set_prgname("benchhost plan");
   if (!g_option_context_parse(context, &argc, &argv, &error))
     status = bh_cli_fail(error);
   else if (!paths || !paths[0] || paths[1]) {

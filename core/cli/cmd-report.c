@@ -12,7 +12,6 @@ int bh_cmd_report(int argc, char **argv) {
       {"strict", 0, 0, G_OPTION_ARG_NONE, &strict, "Skipped and unsupported cells fail: exit status 4", NULL},
       {NULL},
   };
-  g_set_prgname("benchhost report"); /* what --help shows */
   g_autoptr(GOptionContext) context = g_option_context_new("JOURNAL - print the table of a stored run");
   g_option_context_add_main_entries(context, entries, NULL);
   g_option_context_set_description(context, "JOURNAL is a results file (*.jsonl). The exit status is that of the run.");

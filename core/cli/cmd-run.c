@@ -73,7 +73,7 @@ static void show(const RunOptions *o, const BhResults *results, const BhJournal 
     fputs(table, stdout);
   }
   if (!o->quiet)
-    fprintf(stderr, "benchhost: %u cells in %.1f s; %.1f ms a cell outside the cells themselves; journal: %s\n",
+    fprintf(stderr, "benchhost: %u processes in %.1f s, %.1f ms each outside the cells themselves; journal: %s\n",
             summary->cells_run, summary->wall_s,
             summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
 }
@@ -108,13 +108,16 @@ static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {
   const GOptionEntry entries[] = {
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Journal to write (default: results/NAME-DATE.jsonl)",
        "FILE"},
-      {"resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a journal: run what it lacks", "FILE"},
+      {"resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a journal: run what it lacks, repeat nothing",
+       "FILE"},
       {"retry-failed", 0, 0, G_OPTION_ARG_NONE, &o->retry_failed, "With --resume: run again what did not end ok", NULL},
       {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &o->dry_run, "Print the cells and stop (the same as `plan`)", NULL},
-      {"strict", 0, 0, G_OPTION_ARG_NONE, &o->strict, "Skipped and unsupported cells fail the run", NULL},
+      {"strict", 0, 0, G_OPTION_ARG_NONE, &o->strict, "Skipped and unsupported cells fail: exit status 4", NULL},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No progress and no closing line", NULL},
-      {"plain", 0, 0, G_OPTION_ARG_NONE, &o->plain, "Progress as plain lines, even on a terminal", NULL},
-      {"verbose", 'v', 0, G_OPTION_ARG_NONE, &o->verbose, "Show what plugins log", NULL},
+      {"plain", 0, 0, G_OPTION_ARG_NONE, &o->plain, "Progress as one line for each finished cell, even on a terminal",
+       NULL},
+      {"verbose", 'v', 0, G_OPTION_ARG_NONE, &o->verbose, "Show what plugins log, and a line for each finished cell",
+       NULL},
       {"no-color", 0, 0, G_OPTION_ARG_NONE, &o->no_color, "No colours (NO_COLOR does the same)", NULL},
       {"no-table", 0, 0, G_OPTION_ARG_NONE, &o->no_table, "Print no table at the end", NULL},
       {NULL},
@@ -123,8 +126,9 @@ static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {
   g_option_context_add_main_entries(context, entries, NULL);
   bh_matrix_options_add(context, matrix);
   g_option_context_set_description(
-      context, "Exit status: 0 all ok, 3 wrong results, 4 cells that crashed, timed out, failed or\n"
-               "ran out of memory, 64 bad usage or matrix, 130 interrupted. See benchhost(1).\n");
+      context,
+      "The word run may be left out. Exit status: 0 all ok, 3 wrong results, 4 cells that crashed, timed out,\n"
+      "failed or ran out of memory, 64 bad usage or matrix, 70 a full disk, 130 interrupted. See benchhost(1).");
   return context;
 }
 

@@ -34,15 +34,14 @@ int bh_cmd_schema(int argc, char **argv) {
   gboolean plain = FALSE;
   const GOptionEntry entries[] = {
       {"static", 0, 0, G_OPTION_ARG_NONE, &plain,
-       "leave plugins out: any name, any parameter (schemas/matrix.schema.json)", NULL},
+       "Leave plugins out: any name, any parameter (schemas/matrix.schema.json)", NULL},
       {NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  g_option_context_set_summary(context,
-                               "Prints a JSON Schema of the matrix that knows the installed plugins' parameters.");
+  g_autoptr(GOptionContext) context = g_option_context_new("- print a JSON Schema of the matrix, for editors");
+  g_option_context_set_description(
+      context, "It knows the plugins that are found, their parameters, choices, defaults and help.");
   g_option_context_add_main_entries(context, entries, NULL);
   GError *error = NULL;
-  g_set_prgname("benchhost schema");
   if (!g_option_context_parse(context, &argc, &argv, &error))
     return bh_cli_fail(error);
   if (argc > 1) {

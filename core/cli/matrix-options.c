@@ -8,14 +8,14 @@
 void bh_matrix_options_add(GOptionContext *context, BhMatrixOptions *options) {
   const GOptionEntry entries[] = {
       {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &options->sets,
-       "change the matrix: measure.rounds=3, workloads.prime.n=[10,20] (repeatable)", "PATH=VALUE"},
+       "Change the matrix: measure.rounds=3, workloads.prime.n=[10,20] (repeatable)", "PATH=VALUE"},
       {"param", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &options->params,
-       "give a parameter another value wherever it is declared: n=1000, prime.n=[10,20] (repeatable)", "NAME=VALUE"},
+       "Give a parameter another value wherever it is declared: n=1000, prime.n=[10,20] (repeatable)", "NAME=VALUE"},
       {"filter", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &options->filters,
-       "only cells whose label matches a glob, or KEY=VALUE[,VALUE]: backend=fork (repeatable: all must match)",
+       "Only cells whose label matches a glob, or KEY=VALUE[,VALUE]: backend=fork (repeatable: all must match)",
        "FILTER"},
       {"data", 0, 0, G_OPTION_ARG_FILENAME, &options->data,
-       "folder of input data; before BENCHHOST_DATA, before the matrix's own 'data'", "DIR"},
+       "Folder of input data; comes before BENCHHOST_DATA and the matrix's own `data`", "DIR"},
       {NULL},
   };
   g_option_context_add_main_entries(context, entries, NULL); /* copies them */

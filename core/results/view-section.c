@@ -220,11 +220,14 @@ static char *full_title(const BhCellRecord *record) {
 }
 
 /* The part of the label before '|' when it says enough: what the matrix gave or swept. Else all parameters. */
-static char *title_of(const GPtrArray *group, BhViewMarks *marks) {
+static char *title_of(const GPtrArray *group, gboolean variants, BhViewMarks *marks) {
   const BhMerged *first = g_ptr_array_index(group, 0);
   const char *bar = strstr(first->first->label, " | ");
   g_autofree char *title =
       bar ? g_strndup(first->first->label, (gsize)(bar - first->first->label)) : full_title(first->first);
+  g_autofree char *variant = g_strconcat(" variant=", first->first->variant, NULL);
+  if (variants && g_str_has_suffix(title, variant)) /* it has a column */
+    title[strlen(title) - strlen(variant)] = '\0';
   if (g_hash_table_contains(marks->titles, title)) {
     g_free(title);
     title = full_title(first->first);
@@ -233,13 +236,14 @@ static char *title_of(const GPtrArray *group, BhViewMarks *marks) {
   return bh_display_clean(title, marks->ascii);
 }
 
-static char *base_of(const GPtrArray *group, BhViewMarks *marks) {
+static char *base_of(const GPtrArray *group, gboolean variants, BhViewMarks *marks) {
   const BhMerged *first = g_ptr_array_index(group, 0);
   if (!first->base)
     return group->len > 1 ? g_strdup("no speedup: no verified cell of the baseline, or with one worker") : NULL;
   const char *label = first->base->first->label, *bar = strstr(label, " | ");
   g_autofree char *clean = bh_display_clean(bar ? bar + 3 : label, marks->ascii);
-  return g_strdup_printf("speedup over %s", clean);
+  g_autofree char *variant = variants ? bh_display_clean(first->base->first->variant, marks->ascii) : NULL;
+  return g_strconcat("speedup over ", clean, variant ? ", variant " : NULL, variant, NULL);
 }
 
 /* Two rows look alike: they differ in something that has no column. */
@@ -279,7 +283,7 @@ BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
   add_columns(&layout);
   for (guint i = 0; i < group->len; i++)
     add_row(&layout, g_ptr_array_index(group, i));
-  layout.section->title = title_of(group, marks);
-  layout.section->base = base_of(group, marks);
+  layout.section->title = title_of(group, layout.variants, marks);
+  layout.section->base = base_of(group, layout.variants, marks);
   return layout.section;
 }
