@@ -209,7 +209,7 @@ static bh_status alloc_regions(BhSession *s) {
   s->view = g_new0(void *, MAX(p->n_regions, 1));
   s->pristine = g_new0(void *, MAX(p->n_regions, 1));
   s->view_bytes = g_new0(guint64, MAX(p->n_regions, 1));
-  s->restores = s->workload->workload.prepare != NULL;
+  s->restores = s->workload->workload.prepare != NULL && !(p->flags & BH_REPEATABLE);
   for (guint i = 0; i < p->n_regions; i++) {
     s->view_bytes[i] = bh_problem_view_bytes(p, i, s->needs.workers);
     if (p->regions[i].role == BH_SCRATCH || !s->view_bytes[i])

@@ -11,11 +11,12 @@ POOLS = ["serial", "pthread: {workers: 2}", "openmp: {workers: 2}", "fork: {work
          "fork: {workers: 2, transport: pipe}"]
 
 
-def run(folder, case, backends, measure=QUICK):
+def run(folder, case, backends, measure=QUICK, workload=None):
     """-> the cells, in the order of `backends`."""
     place = Place(folder)
     path = folder / "matrix.yaml"
-    path.write_text(f"benchhost: 1\nname: test\nseed: 7\nmeasure: {measure}\nworkloads:\n  - {ODD}: {{case: {case}}}\n"
+    path.write_text(f"benchhost: 1\nname: test\nseed: 7\nmeasure: {measure}\nworkloads:\n"
+                    f"  - {workload or f'{ODD}: {{case: {case}}}'}\n"
                     "backends:\n" + "".join(f"  - {name}\n" for name in backends))
     result = place.run(path)
     place.assert_clean()
@@ -64,3 +65,11 @@ def test_total_is_the_sum_of_what_a_user_waits_for(tmp_path):
     phases = cell["phases_ns"]
     waited = sum(phases[name] for name in ("load", "open", "alloc", "bind", "cold", "fetch"))
     assert cell["total"]["samples_ns"] == [pytest.approx(waited, abs=1)]
+
+
+@pytest.mark.parametrize("workload,repeats", [("sleep: {items: 1, duration: 0s}", True), ("command: {argv: 'true'}", True),
+                                              ("command: {argv: 'true', prepare: 'true'}", False)])
+def test_only_what_is_restored_runs_alone(tmp_path, workload, repeats):
+    (cell,) = run(tmp_path, None, ["serial"], QUICK.replace("1ms", "20ms"), workload)
+    assert cell["status"] == "ok", cell
+    assert (cell["steady"]["inner"] > 1) == repeats

@@ -184,7 +184,7 @@ static bh_status command_open(const bh_host *h, const bh_value *values, bh_probl
       .name = "records", .role = BH_OUT, .split = BH_WHOLE, .dtype = BH_U8, .bytes = items * sizeof(spawn_record)};
   s->loop = (bh_loop){.items = items, .params = s->run, .params_bytes = (uint32_t)(sizeof *s->run + s->run->bytes)};
   *ret_problem = (bh_problem){.size = ret_problem->size,
-                              .flags = BH_EFFECTS,
+                              .flags = BH_EFFECTS | (s->prepare ? 0 : BH_REPEATABLE),
                               .regions = &s->region,
                               .n_regions = 1,
                               .kernels = command_kernels,

@@ -66,7 +66,7 @@ static bh_status sleep_open(const bh_host *h, const bh_value *values, bh_problem
       .name = "naps", .role = BH_OUT, .split = BH_WHOLE, .dtype = BH_U64, .bytes = items * sizeof(sleep_nap)};
   s->loop = (bh_loop){.items = items, .params = &s->params, .params_bytes = sizeof s->params};
   *ret_problem = (bh_problem){.size = ret_problem->size,
-                              .flags = BH_BLOCKING,
+                              .flags = BH_BLOCKING | BH_REPEATABLE,
                               .regions = &s->region,
                               .n_regions = 1,
                               .kernels = sleep_kernels,

@@ -272,6 +272,7 @@ typedef bh_status (*bh_member)(const void *state, bh_team *, const bh_args *);
 
 #define BH_EFFECTS UINT32_C(1)  /* bh_problem.flags: kernels act outside their regions (files, processes): host targets only */
 #define BH_BLOCKING UINT32_C(2) /* workers mostly wait (sleep, I/O): more workers than cores is no over-subscription */
+#define BH_REPEATABLE UINT32_C(4) /* `prepare` restores nothing: a sample may hold many runs after one `prepare` */
 
 /* Everything it points to belongs to the workload's state and stays unchanged until `close`. */
 typedef struct {
@@ -302,7 +303,8 @@ typedef struct {
   /* [host] Writes the seeded inputs into IN and INOUT regions. `region` follows bh_problem.regions (SCRATCH, TEMP: NULL).
    * For BY_WORKER regions `workers` parts lie one after the other. NULL: no inputs. */
   bh_status (*fill)(void *state, void *const *region, uint32_t workers);
-  /* [host] Untimed, before every sample: restores what the last run used up. NULL: nothing to do. */
+  /* [host] Untimed, before every sample: restores what the last run used up, so a sample is one run then, however short
+   * (BH_REPEATABLE: it may be many). NULL: nothing to do. */
   bh_status (*prepare)(void *state);
   /* [host] Checks all results against a closed form or an independent reference; untimed. BH_WRONG with what was expected,
    * what was found and where. Must not trust anything that a kernel computed about itself. */
