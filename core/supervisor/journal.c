@@ -163,7 +163,7 @@ gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error)
 }
 
 void bh_journal_discard(BhJournal *journal) {
-  journal->discarded = TRUE;
+  journal->discarded = !journal->broken;
 }
 
 const char *bh_journal_path(const BhJournal *journal) {
