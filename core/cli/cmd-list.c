@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "plugin/catalog.h"
 #include "plugin/search.h"
+#include "results/display.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,26 +69,37 @@ static void print_json(const GPtrArray *rows) {
   fputs(text, stdout);
 }
 
+static void print_line(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* Names of files and plugins' own words may hold anything: a line stays a line, and a terminal gets no orders. */
+static void print_line(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  g_autofree char *line = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_autofree char *clean = bh_display_clean(line, FALSE);
+  puts(clean);
+}
+
 static void print_row(const Row *row, const int *widths) {
   const BhPlugin *p = row->plugin;
-  printf("%-*s  %-8s  %-*s  %-6s  %-*s  %s\n", widths[0], row->name,
-         !p                              ? "-"
-         : p->kind == BH_PLUGIN_WORKLOAD ? "workload"
-                                         : "backend",
-         widths[1], p ? p->version : "-",
-         !p            ? "broken"
-         : p->runnable ? "yes"
-                       : "no",
-         widths[2], row->path ? row->path : "-", p ? p->summary : "");
+  print_line("%-*s  %-8s  %-*s  %-6s  %-*s  %s", widths[0], row->name,
+             !p                              ? "-"
+             : p->kind == BH_PLUGIN_WORKLOAD ? "workload"
+                                             : "backend",
+             widths[1], p ? p->version : "-",
+             !p            ? "broken"
+             : p->runnable ? "yes"
+                           : "no",
+             widths[2], row->path ? row->path : "-", p ? p->summary : "");
   if (p && p->reason)
-    printf("%-*s  cannot run here: %s\n", widths[0], "", p->reason);
+    print_line("%-*s  cannot run here: %s", widths[0], "", p->reason);
   if (!row->refusal)
     return;
   /* The line above names the file already. */
   const char *why = row->refusal;
   if (row->path && g_str_has_prefix(why, row->path) && g_str_has_prefix(why + strlen(row->path), ": "))
     why += strlen(row->path) + 2;
-  printf("%-*s  refused: %s\n", widths[0], "", why);
+  print_line("%-*s  refused: %s", widths[0], "", why);
 }
 
 static void print_table(const GPtrArray *rows) {

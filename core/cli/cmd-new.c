@@ -26,16 +26,25 @@ static gboolean write_project(const char *kind, const char *name, const char *fo
                 number == EEXIST ? "exists already; nothing was written" : g_strerror(number));
     return FALSE;
   }
-  for (const BhTemplate *template = bh_templates; template->kind; template ++) {
+  g_autoptr(GPtrArray) written = g_ptr_array_new_with_free_func(g_free); /* of char *, paths */
+  GError *inner = NULL;
+  for (const BhTemplate *template = bh_templates; template->kind && !inner; template ++) {
     if (strcmp(template->kind, kind) != 0)
       continue;
     g_autofree char *file = replace(template->file, example_name(kind), name);
-    g_autofree char *path = g_build_filename(folder, file, NULL);
     g_autofree char *text = replace(template->text, example_name(kind), name);
-    if (!g_file_set_contents(path, text, -1, error))
-      return FALSE;
+    char *path = g_build_filename(folder, file, NULL);
+    g_ptr_array_add(written, path);
+    g_file_set_contents(path, text, -1, &inner);
   }
-  return TRUE;
+  if (!inner)
+    return TRUE;
+  for (guint i = 0; i < written->len; i++)
+    g_unlink(written->pdata[i]);
+  g_rmdir(folder);
+  g_set_error(error, BH_ERROR, BH_ERROR_IO, "%s: cannot be written, and is gone again: %s", folder, inner->message);
+  g_error_free(inner);
+  return FALSE;
 }
 
 static gboolean check_name(const char *kind, const char *name, GError **error) {

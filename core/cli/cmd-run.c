@@ -98,6 +98,10 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
   const gboolean whole = bh_supervisor_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
                          append_end(journal, results, &summary, &error);
   g_clear_pointer(&progress, bh_progress_free);
+  if (!whole && !results->records->len) { /* no scratch folder, no more processes: there is nothing to show or keep */
+    bh_journal_discard(journal);
+    return bh_cli_fail(g_steal_pointer(&error));
+  }
   show(o, results, journal, &summary);
   if (!whole)
     return bh_cli_fail(g_steal_pointer(&error));

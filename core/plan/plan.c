@@ -56,6 +56,22 @@ static void add_note(BhPlan *plan, const char *format, ...) {
 
 /* ---- entries ---- */
 
+/* A cell is known by its plugins' names alone: two builds of one name would take each other's cells for their own. */
+static gboolean check_name(const Builder *builder, const BhSide *side, GError **error) {
+  for (guint i = 0; i < builder->sides->len; i++) {
+    const BhPlugin *other = ((const BhSide *)builder->sides->pdata[i])->plugin, *plugin = side->plugin;
+    if (other->kind != plugin->kind || strcmp(other->name, plugin->name) ||
+        !g_strcmp0(other->build_id, plugin->build_id))
+      continue;
+    bh_node_error(error, side->entry->at,
+                  "two different plugins are called '%s': %s and %s; run them one after the other, each with its own "
+                  "--output, or give one another name",
+                  plugin->name, other->path, plugin->path);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static GPtrArray *sides_of(Builder *builder, const GPtrArray *entries, BhPluginKind kind, GError **error) {
   g_autoptr(GPtrArray) sides = g_ptr_array_new();
   guint64 total = 0;
@@ -65,6 +81,8 @@ static GPtrArray *sides_of(Builder *builder, const GPtrArray *entries, BhPluginK
     if (!side)
       return NULL;
     own(builder->plan, side, (GDestroyNotify)bh_side_free);
+    if (!check_name(builder, side, error))
+      return NULL;
     g_ptr_array_add(builder->sides, side);
     g_ptr_array_add(sides, side);
     total += side->combinations;

@@ -89,7 +89,8 @@ char *bh_search_find(const char *name_or_path) {
   g_autofree char *file = g_strconcat(name_or_path, ".so", NULL);
   for (char **folder = folders; *folder; folder++) {
     char *path = g_build_filename(*folder, file, NULL);
-    if (g_file_test(path, G_FILE_TEST_EXISTS))
+    /* A link to nothing is found too: the loader says what is the matter with it. */
+    if (g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(path, G_FILE_TEST_IS_SYMLINK))
       return path;
     g_free(path);
   }

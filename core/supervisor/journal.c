@@ -16,9 +16,10 @@
 struct BhJournal {
   char *path;
   int fd;
-  off_t good_bytes; /* everything before is whole lines, on the disk */
-  gboolean created; /* by us: an empty one is taken away again */
-  gboolean broken;  /* a line could not be written: nothing more may follow it */
+  off_t good_bytes;   /* everything before is whole lines, on the disk */
+  gboolean created;   /* by us: an empty one is taken away again */
+  gboolean discarded; /* so is this one */
+  gboolean broken;    /* a line could not be written: nothing more may follow it */
 };
 
 static BhJournal *fail(BhJournal *journal, GError **error, const char *doing, int code) {
@@ -161,6 +162,10 @@ gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error)
   return FALSE;
 }
 
+void bh_journal_discard(BhJournal *journal) {
+  journal->discarded = !journal->broken;
+}
+
 const char *bh_journal_path(const BhJournal *journal) {
   return journal->path;
 }
@@ -170,7 +175,7 @@ void bh_journal_close(BhJournal *journal) {
     return;
   if (journal->fd >= 0) {
     /* while the lock is still held, so that nobody else's file is taken */
-    if (journal->created && journal->good_bytes == 0)
+    if (journal->created && (journal->good_bytes == 0 || journal->discarded))
       unlink(journal->path);
     close(journal->fd);
   }

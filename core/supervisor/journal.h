@@ -16,6 +16,9 @@ BhJournal *bh_journal_create(const char *path, GError **error);
 /* Opens for resuming: cuts a torn last line off. */
 BhJournal *bh_journal_resume(const char *path, goffset good_bytes, GError **error);
 gboolean bh_journal_append(BhJournal *journal, JsonObject *line, GError **error);
+/* The run ended before it began: a journal that was created for it is taken away again when it is closed,
+ * unless writing to it failed: then the user was told how to go on with it. */
+void bh_journal_discard(BhJournal *journal);
 const char *bh_journal_path(const BhJournal *journal);
 void bh_journal_close(BhJournal *journal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhJournal, bh_journal_close)

@@ -72,3 +72,18 @@ def test_no_room_at_all(tmp_path):
     assert "cannot write the journal's first line" in result.stderr
     assert not place.journal.exists()
     place.assert_clean(seconds=0.5)
+
+
+def test_room_for_the_run_line_only(tmp_path):
+    """The message says that the journal is kept, so it is."""
+    place = Place(tmp_path)
+    path = matrix(tmp_path, "fine", "none")
+    place.run(path)
+    size = len(place.journal.read_text().splitlines(keepends=True)[0].encode())
+    place.journal.unlink()
+    limits = (size + 60, resource.RLIM_INFINITY)
+    result = place.run(path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
+    assert result.returncode == 70
+    assert f"go on with --resume {place.journal}" in result.stderr
+    assert [line["type"] for line in place.lines()] == ["run"]
+    assert place.run(path, resume=True).returncode == 0

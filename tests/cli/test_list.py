@@ -84,3 +84,16 @@ def test_json_is_utf8_and_finite(tmp_path):
     text = run("list", "--json", BENCHHOST_PLUGIN_PATH=folder).stdout
     assert "NaN" not in text and "Infinity" not in text
     json.loads(text)
+
+
+def test_names_that_are_not_for_terminals(tmp_path):
+    """A link to nothing is said to be one, and what a file is called stays on its line."""
+    folder = put(tmp_path / "p", "good-shape")
+    (folder / "dangling.so").symlink_to("nowhere")
+    (folder / "a\nb\033[31m.so").write_bytes(b"")
+    result = run("list", BENCHHOST_PLUGIN_PATH=folder)
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert "\033" not in result.stdout and any(line.startswith("a b [31m ") for line in lines)
+    at = next(i for i, line in enumerate(lines) if line.startswith("dangling "))
+    assert "No such file or directory" in lines[at + 1]

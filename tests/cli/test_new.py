@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`benchhost new` writes the example projects under another name, and nothing where it should not."""
+import resource
+import signal
+import subprocess
+
 import pytest
-from plugins import SOURCE, run
+from plugins import BENCHHOST, SOURCE, run
 
 
 @pytest.mark.parametrize("kind,example", [("workload", "my-histogram"), ("backend", "my-threads")])
@@ -37,3 +41,14 @@ def test_bad_usage(tmp_path, arguments):
     result = run("new", *arguments)
     assert result.returncode == 64
     assert result.stderr
+
+
+def test_no_half_a_project(tmp_path):
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    result = subprocess.run([BENCHHOST, "new", "workload", "sieve"], cwd=tmp_path, capture_output=True, text=True,
+                            preexec_fn=small_files, check=False, timeout=60)
+    assert result.returncode == 70
+    assert "sieve: cannot be written" in result.stderr and "File too large" in result.stderr
+    assert list(tmp_path.iterdir()) == []

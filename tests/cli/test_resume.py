@@ -103,6 +103,19 @@ def test_no_journal(tmp_path):
     assert not place.journal.exists()
 
 
+def test_run_that_cannot_begin_leaves_no_journal(tmp_path):
+    """Else the next try, with the mistake mended, would be told that its journal exists already."""
+    place = Place(tmp_path)
+    path = matrix(tmp_path, "fine", "none")
+    place.env["TMPDIR"] = str(tmp_path / "nowhere")
+    result = place.run(path)
+    assert result.returncode == 70
+    assert "set TMPDIR to another place" in result.stderr and result.stdout == ""
+    assert not place.journal.exists()
+    place.env["TMPDIR"] = str(place.tmp)
+    assert place.run(path).returncode == 0
+
+
 def test_existing_output_is_kept(tmp_path):
     place, path = finished(tmp_path)
     before = place.journal.read_bytes()

@@ -283,6 +283,31 @@ static void test_large(void) {
               "has 101000 cells before");
 }
 
+/* `twin`: another build of prime, found by its path. */
+static void test_two_builds_of_one_name(void) {
+  g_autoptr(BhCatalog) catalog = hand_catalog();
+  BhPlugin *twin = hand_plugin(catalog, "twin", BH_PLUGIN_WORKLOAD);
+  g_free(twin->name);
+  twin->name = g_strdup("prime");
+  hand_param(twin, "n", BH_INT, "1000", 0, 1e9);
+  hand_choice(twin, "cost", "equal", "equal|variable");
+  const BhPlanOptions options = {.cores = 8, .memory_bytes = 1 << 30};
+  const char text[] = "benchhost: 1\nworkloads: [prime, twin]\nbackends: [serial]\n";
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BhSpec) spec = bh_spec_parse(text, strlen(text), "m.yaml", NULL, &error);
+  g_assert_no_error(error);
+  g_autoptr(BhPlan) same = bh_plan_new(spec, catalog, &options, &error); /* the same build id: one plugin, twice */
+  g_assert_no_error(error);
+  g_assert_cmpuint(same->cells->len, ==, 1);
+  g_free(twin->build_id);
+  twin->build_id = g_strdup("01");
+  g_autoptr(BhPlan) other = bh_plan_new(spec, catalog, &options, &error);
+  g_assert_null(other);
+  g_assert_error(error, BH_ERROR, BH_ERROR_USAGE);
+  g_assert_nonnull(strstr(error->message, "m.yaml:2:20: two different plugins are called 'prime': "
+                                          "/plugins/prime.so and /plugins/twin.so"));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/plan/product", test_product);
@@ -301,5 +326,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/plan/order", test_order);
   g_test_add_func("/plan/order-is-fair", test_order_is_fair);
   g_test_add_func("/plan/large", test_large);
+  g_test_add_func("/plan/two-builds-of-one-name", test_two_builds_of_one_name);
   return g_test_run();
 }
