@@ -3,6 +3,7 @@
 commands named in the text exist with their options; links and paths lead somewhere.
 
 A command that is shown is run, unless NOT_RUN says why not. REDUCED gives what makes a published size a few milliseconds."""
+import json
 import os
 import re
 import shutil
@@ -208,3 +209,38 @@ def test_links_and_paths_lead_somewhere(document):
     for path in re.findall(r"`((?:core|docs|examples|plugins|workloads|tests|tools|schemas)/[\w./-]*)[ `]", prose):
         if not any(word.isupper() and len(word) > 2 for word in re.split(r"[/.]", path)):  # plugins/NAME
             assert (SOURCE / path).exists(), path
+
+
+def test_journal_page_names_every_key(tmp_path):
+    (tmp_path / "m.yaml").write_text(SMALL)
+    run = [BENCHHOST, "m.yaml", "-q", "--no-table"]
+    for more in (["-o", "j.jsonl"], ["--resume", "j.jsonl"]):
+        result = subprocess.run(run + more, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert result.returncode == 0, result.stderr
+    page = (SOURCE / "docs" / "journal.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page))
+    lines = [json.loads(line) for line in (tmp_path / "j.jsonl").read_text().splitlines()]
+    assert {line["type"] for line in lines} == {"run", "cell", "resume", "end"}
+    for line in lines:
+        keys = set(line)
+        for group in ("steady", "total", "phases_ns", "throughput", "cost", "memory", "rusage"):
+            keys |= set(line.get(group) or {})
+        assert keys <= named, f"{line['type']}: {sorted(keys - named)} not in docs/journal.md"
+
+
+def test_every_flag_is_explained():
+    """All that the program can put into `flags` is in docs/journal.md."""
+    page = (SOURCE / "docs" / "journal.md").read_text()
+    flags = set()
+    for path in ("core/worker/record.c", "core/supervisor/cell-line.c"):
+        flags |= set(re.findall(r'json_array_add_string_element\(\w+, "([a-z-]+)"\)', (SOURCE / path).read_text()))
+    assert len(flags) >= 8
+    assert [flag for flag in sorted(flags) if f"`{flag}`" not in page] == []
+
+
+def test_results_page_shows_a_real_table():
+    """The table in docs/results.md is what `report` says of tests/data/pools.jsonl at 80 columns: its first lines."""
+    shown = next(block for language, block in fences((SOURCE / "docs" / "results.md").read_text()) if not language)
+    result = subprocess.run([BENCHHOST, "report", SOURCE / "tests" / "data" / "pools.jsonl"], capture_output=True, text=True,
+                            timeout=60, check=False, env={**os.environ, "COLUMNS": "80", "LC_ALL": "C.UTF-8"})
+    assert result.stdout.startswith(shown), result.stdout

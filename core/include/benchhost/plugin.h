@@ -17,7 +17,7 @@
  * Life of a cell (one fresh process each):
  *
  *   workload.open -> backend.probe -> backend.accept -> backend.open -> backend.alloc (each region) -> workload.fill
- *     -> backend.bind (each region) -> { workload.prepare -> bind of outputs -> RUN } ... -> backend.fetch (each region)
+ *     -> backend.bind (each region) -> { bind of outputs -> workload.prepare -> RUN } ... -> backend.fetch (each region)
  *     -> workload.verify -> backend.close -> workload.close        RUN = run_loop for each loop, or run_team once
  */
 #ifndef BENCHHOST_PLUGIN_H
