@@ -33,7 +33,7 @@ static void print_help(FILE *out) {
     if (commands[i].summary)
       fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fputs(
-      "\nOther:\n  help COMMAND, --help, --version\n\nManual: benchhost(1); for plugin authors: benchhost-plugin(3)\n",
+      "\nOther:\n  --help, --version, help COMMAND\n\nManual: benchhost(1); for plugin authors: benchhost-plugin(3)\n",
       out);
 }
 

@@ -73,8 +73,8 @@ static void show(const RunOptions *o, const BhResults *results, const BhJournal 
     fputs(table, stdout);
   }
   if (!o->quiet)
-    fprintf(stderr, "benchhost: %u processes in %.1f s, %.1f ms each outside the cells themselves; journal: %s\n",
-            summary->cells_run, summary->wall_s,
+    fprintf(stderr, "benchhost: %u process%s in %.1f s, %.1f ms each outside the cells themselves; journal: %s\n",
+            summary->cells_run, summary->cells_run == 1 ? "" : "es", summary->wall_s,
             summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
 }
 
