@@ -40,6 +40,7 @@ typedef struct {
   gint64 start_ns;
   gint64 deadline_ns, grace_ns, linger_ns, watch_ns; /* points in time; NEVER: not set */
   guint64 exact_at_bytes;                            /* the estimate at the last exact look at memory */
+  gboolean saw_peak; /* the kernel's own figure, once the process had said that all is done */
   gboolean ended;
 } Cell;
 
@@ -175,8 +176,11 @@ static void take_events(Cell *cell) {
   if (cell->out->bad_event)
     end_it(cell, BH_KILLED_EVENTS);
   /* when all is measured, and again when all is said: most processes are too short-lived for the watch */
-  if (cell->out->result || !g_strcmp0(cell->out->phase, "close"))
-    note_peak(cell->out, bh_tree_peak_bytes(cell->pid));
+  if (cell->out->result || !g_strcmp0(cell->out->phase, "close")) {
+    const guint64 peak = bh_tree_peak_bytes(cell->pid); /* 0: it is gone already */
+    cell->saw_peak |= peak > 0;
+    note_peak(cell->out, peak);
+  }
   if (!had && cell->out->result) {
     cell->linger_ns = now_ns() + LINGER_NS;
   }
@@ -264,10 +268,10 @@ static void collect(Cell *cell) {
   int code = 0;
   if (read(cell->exec_fd, &code, sizeof code) == sizeof code)
     out->exec_errno = code;
-  /* The largest process, where it was too short-lived to be looked at. It counts pages of files too, so it comes
-   * second. */
-  if (!out->peak_bytes)
-    out->peak_bytes = (guint64)out->usage.ru_maxrss * 1024;
+  /* The largest process, where it was too short-lived to be looked at, or ended before the last look: what the watch
+   * saw on the way up is no peak. It counts pages of files too, so it comes second. */
+  if (!out->peak_bytes || (out->result && !cell->saw_peak))
+    note_peak(out, (guint64)out->usage.ru_maxrss * 1024);
   out->stderr_tail = log_tail(cell->log_fd);
 }
 
