@@ -18,7 +18,7 @@ static double next_number(char **at) {
   char *end;
   const double x = g_ascii_strtod(*at, &end);
   g_assert_true(end != *at);
-  *at = end;
+  *at += end - *at;
   return x;
 }
 
