@@ -3,7 +3,9 @@
  * be named, not crash a backend. */
 #include "worker/problem.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define MAX_TABLE 65536u
 
@@ -136,24 +138,58 @@ static gboolean check_shape(const bh_problem *p, GError **error) {
   return TRUE;
 }
 
+/* Parameters' alignment: that of the widest vector type. */
+static gsize sealed_size(guint32 params_bytes) {
+  return ((gsize)params_bytes + 63) / 64 * 64;
+}
+
+static gboolean seal_params(BhProblem *ours, GError **error) {
+  const guint n = ours->problem.n_loops;
+  ours->loops = g_memdup2(ours->problem.loops, n * sizeof *ours->loops);
+  ours->problem.loops = ours->loops;
+  for (guint i = 0; i < n; i++)
+    ours->sealed_bytes += sealed_size(ours->loops[i].params_bytes);
+  if (!ours->sealed_bytes)
+    return TRUE;
+  void *memory = mmap(NULL, ours->sealed_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    g_set_error(error, BH_ERROR, BH_ERROR_IO, "%zu bytes of loop parameters: %s", ours->sealed_bytes,
+                g_strerror(errno));
+    return FALSE;
+  }
+  ours->sealed = memory;
+  char *at = memory;
+  for (guint i = 0; i < n; i++)
+    if (ours->loops[i].params_bytes) {
+      memcpy(at, ours->loops[i].params, ours->loops[i].params_bytes);
+      ours->loops[i].params = at;
+      at += sealed_size(ours->loops[i].params_bytes);
+    }
+  mprotect(memory, ours->sealed_bytes, PROT_READ);
+  return TRUE;
+}
+
 BhProblem *bh_problem_new(const bh_problem *theirs, GError **error) {
   if (!check_shape(theirs, error) || !check_regions(theirs, error) || !check_kernels(theirs, error) ||
       !check_loops(theirs, error) ||
       (theirs->member && !check_uses(theirs, "member", theirs->uses, theirs->n_uses, error)))
     return NULL;
-  BhProblem *ours = g_new0(BhProblem, 1);
+  g_autoptr(BhProblem) ours = g_new0(BhProblem, 1);
   ours->problem = *theirs;
   ours->kernels = g_memdup2(theirs->kernels, theirs->n_kernels * sizeof *theirs->kernels);
   ours->problem.kernels = ours->kernels;
   ours->chosen = g_new(const char *, MAX(theirs->n_kernels, 1));
   for (guint i = 0; i < theirs->n_kernels; i++)
     ours->chosen[i] = BH_VARIANT_PORTABLE;
-  return ours;
+  return seal_params(ours, error) ? g_steal_pointer(&ours) : NULL;
 }
 
 void bh_problem_free(BhProblem *problem) {
   if (!problem)
     return;
+  if (problem->sealed)
+    munmap(problem->sealed, problem->sealed_bytes);
+  g_free(problem->loops);
   g_free(problem->kernels);
   g_free(problem->chosen);
   g_free(problem);

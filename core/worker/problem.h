@@ -10,6 +10,9 @@ typedef struct {
   bh_problem problem;   /* the checked copy; `kernels` points at `kernels` below */
   bh_kernel *kernels;   /* with `host` set to the chosen variant's function */
   const char **chosen;  /* per kernel: the variant that will run */
+  bh_loop *loops;       /* `params` point into `sealed` */
+  void *sealed;         /* all loops' parameters, write-protected: a kernel that writes there crashes, in any process */
+  gsize sealed_bytes;
 } BhProblem;
 
 /* `theirs` as `open` filled it. Errors name the region, kernel or loop and what the contract wants. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "worker/checksum.h"
 #include "worker/poison.h"
 
 #include <stdlib.h>
@@ -37,8 +38,8 @@ BhSession *bh_session_new(const BhWorkerRequest *request, BhArena *arena) {
 }
 
 /* A callback's answer, made whole: a failure without a reason is the plugin's bug and is called one; a reason without a
- * failure (a member that stopped and returned BH_OK) is a failure. Where workers failed in different ways, the status is
- * that of the reason kept, which is the first one's. */
+ * failure (a member that stopped and returned BH_OK) is a failure. Where workers failed in different ways, the status
+ * is that of the reason kept, which is the first one's. */
 static bh_status settle(BhSession *s, bh_status status, const char *plugin, const char *callback) {
   const char *message;
   const bh_status stopped = bh_arena_stopped(s->arena, &message);
@@ -208,6 +209,7 @@ static bh_status alloc_regions(BhSession *s) {
   const bh_problem *p = &s->problem->problem;
   s->view = g_new0(void *, MAX(p->n_regions, 1));
   s->pristine = g_new0(void *, MAX(p->n_regions, 1));
+  s->input_sums = g_new0(guint64, MAX(p->n_regions, 1));
   s->view_bytes = g_new0(guint64, MAX(p->n_regions, 1));
   s->restores = s->workload->workload.prepare != NULL && !(p->flags & BH_REPEATABLE);
   for (guint i = 0; i < p->n_regions; i++) {
@@ -283,6 +285,8 @@ bh_status bh_session_fill(BhSession *s) {
   for (guint i = 0; i < p->n_regions && status == BH_OK; i++)
     if (s->pristine[i])
       memcpy(s->pristine[i], s->view[i], s->view_bytes[i]);
+    else if (s->view[i] && p->regions[i].role == BH_IN)
+      s->input_sums[i] = bh_checksum(s->view[i], s->view_bytes[i]);
   poison_results(s);
   if (status == BH_OK)
     status = bind_all(s, FALSE);
@@ -366,9 +370,22 @@ bh_status bh_session_spot_check(BhSession *s, guint spots) {
   return BH_OK;
 }
 
+/* A kernel that changes what it may only read works on other data the next time. Seen where memory is shared. */
+static bh_status check_inputs(BhSession *s) {
+  const bh_problem *p = &s->problem->problem;
+  for (guint i = 0; i < p->n_regions; i++)
+    if (s->view[i] && p->regions[i].role == BH_IN && bh_checksum(s->view[i], s->view_bytes[i]) != s->input_sums[i])
+      return s->host->stop(s->host, BH_WRONG,
+                           "region %s: a run changed it, and its role is BH_IN: kernels may only read it",
+                           p->regions[i].name);
+  return BH_OK;
+}
+
 bh_status bh_session_verify(BhSession *s) {
   bh_session_begin(s, BH_PHASE_VERIFY);
   bh_status status = bh_session_spot_check(s, 0);
+  if (status == BH_OK)
+    status = check_inputs(s);
   if (status == BH_OK)
     status = WORKLOAD(s, s->workload->workload.verify(s->workload_state, s->view, s->needs.workers), "verify");
   bh_session_end(s, BH_PHASE_VERIFY);
@@ -394,6 +411,7 @@ void bh_session_free(BhSession *s) {
   for (guint i = 0; s->pristine && i < s->problem->problem.n_regions; i++)
     free(s->pristine[i]);
   g_free(s->pristine);
+  g_free(s->input_sums);
   g_free(s->view);
   g_free(s->view_bytes);
   bh_problem_free(s->problem);

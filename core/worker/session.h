@@ -37,6 +37,7 @@ typedef struct {
   void **view;          /* per region: the host's view; NULL for SCRATCH */
   guint64 *view_bytes;  /* per region */
   void **pristine;      /* per region: what an INOUT is restored from; else NULL */
+  guint64 *input_sums;  /* per region: the checksum of an IN after fill */
   gboolean restores;    /* some region is INOUT or `prepare` restores something: one run per sample */
   guint64 sample;       /* counts runs of bh_session_prepare: seeds the poison */
   guint64 poison;       /* the word in place now */

@@ -62,3 +62,18 @@ def test_memory_without_end(tmp_path, backend):
     result, cells = statuses(tmp_path, backend, ["how: memory, items: 64"], limits="{deadline: 60s, memory: 200MiB}")
     assert result.returncode == 4, result.stderr
     assert {cell["status"] for cell in cells} == {"out-of-memory"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_parameters_cannot_be_written(tmp_path, backend):
+    _, cells = statuses(tmp_path, backend, ["how: params, items: 64"])
+    assert {cell["status"] for cell in cells} <= {"crashed", "failed"}, [(cell["label"], cell["status"]) for cell in cells]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_inputs_may_only_be_read(tmp_path, backend):
+    """Through pipes a worker writes into a copy of its own, which nobody reads again."""
+    _, cells = statuses(tmp_path, backend, ["how: input, items: 64"])
+    for cell in cells:
+        allowed = {"ok", "wrong"} if cell["options"].get("transport") == "pipe" else {"wrong"}
+        assert cell["status"] in allowed, (cell["label"], cell["status"])

@@ -229,7 +229,7 @@ typedef struct {
   uint64_t items;     /* indices 0..items; 0 is allowed */
   uint64_t min_chunk; /* no chunk but the last may be smaller, and each starts at a multiple of it; 0 means 1 */
   const char *phase;  /* name for reports; NULL: the kernel's */
-  const void *params; /* flat bytes without pointers */
+  const void *params; /* flat bytes without pointers; the host copies them after `open` and write-protects its copy */
   uint32_t params_bytes;
 } bh_loop;
 
