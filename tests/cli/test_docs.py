@@ -81,6 +81,13 @@ def not_run(command):
     return next((why for start, why in NOT_RUN.items() if command.startswith(start)), None)
 
 
+def reduced(document, command):
+    """What is added to a command. The studies' own take minutes each: they are planned, and test_examples runs the matrices."""
+    if relative(document) == "docs/studies.md" and command.startswith("benchhost examples/"):
+        return "--dry-run"
+    return REDUCED.get(command, "")
+
+
 DOCUMENTS = [p for p in MARKDOWN + MANUALS if commands_of(p)]
 
 
@@ -131,7 +138,7 @@ def test_commands(tmp_path, request, document):
     env = reader(tmp_path, document, request.getfixturevalue("staged")[2] if needs_install else None)
     script = "set -e -o pipefail\nless() { cat; }\n"
     for command in own:
-        script += f"echo {shell_quoted('$ ' + command)}\n{command} {REDUCED.get(command, '')}\n"
+        script += f"echo {shell_quoted('$ ' + command)}\n{command} {reduced(document, command)}\n"
     result = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, timeout=280, check=False)
     assert result.returncode == 0, f"{relative(document)}: the last of these failed:\n{result.stdout[-5000:]}"
