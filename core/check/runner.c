@@ -158,8 +158,9 @@ static bh_status run_chunk(BhRunner *r, guint index, const bh_loop *loop, guint 
     if (r->watch_slices && is_watched(&kernel->uses[u]))
       before[u] = g_memdup2(regions[u], r->view[kernel->uses[u].region]->bytes);
   }
+  /* The loop's own are write-protected: a kernel that writes there would crash instead of being told. */
   g_autofree void *params = loop->params_bytes ? g_memdup2(loop->params, loop->params_bytes) : NULL;
-  bh_args args = {regions, loop->params, worker, r->workers, NULL};
+  bh_args args = {regions, params, worker, r->workers, NULL};
   const bh_status status = kernel->setup && !*state ? kernel->setup(&r->mini->host, &args, loop->items, state) : BH_OK;
   args.state = *state;
   if (status == BH_OK)

@@ -27,9 +27,9 @@ static void test_abi_0_1(void) {
   g_assert_cmpuint(sizeof(bh_value), ==, 40);
   g_assert_cmpuint(sizeof(bh_region), ==, 64);
   g_assert_cmpuint(sizeof(bh_use), ==, 32);
-  g_assert_cmpuint(sizeof(bh_kernel), ==, 64);
+  g_assert_cmpuint(sizeof(bh_kernel), ==, 80);
   g_assert_cmpuint(sizeof(bh_loop), ==, 48);
-  g_assert_cmpuint(sizeof(bh_args), ==, 24);
+  g_assert_cmpuint(sizeof(bh_args), ==, 32);
   g_assert_cmpuint(sizeof(bh_problem), ==, 128);
   g_assert_cmpuint(sizeof(bh_needs), ==, 40);
   g_assert_cmpuint(sizeof(bh_team), ==, 104);
