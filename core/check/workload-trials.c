@@ -375,9 +375,8 @@ static void trial_leaks(BhSubject *s, const char *argument, const BhCheckOptions
   bh_say_ok();
 }
 
-/* `argument`: "name=value" at the edge of a parameter's limits. */
-static void trial_limit(BhSubject *s, const char *argument, const BhCheckOptions *options) {
-  bh_say_trying("open with %s succeeds, or says why not", argument);
+/* The user's parameters, and `argument` ("name=value") over them. FALSE: said that it cannot be tried. */
+static gboolean set_with(BhSubject *s, const char *argument, const BhCheckOptions *options) {
   g_autoptr(GPtrArray) settings = g_ptr_array_new();
   for (char **given = options->params; given && *given; given++)
     g_ptr_array_add(settings, *given);
@@ -386,14 +385,23 @@ static void trial_limit(BhSubject *s, const char *argument, const BhCheckOptions
   g_autoptr(GError) error = NULL;
   if (!bh_subject_set(s, (const char *const *)settings->pdata, &error)) {
     bh_say_not_tried("%s", error->message);
-    return;
+    return FALSE;
   }
+  return TRUE;
+}
+
+/* `argument`: "name=value" at the edge of a parameter's limits. */
+static void trial_limit(BhSubject *s, const char *argument, const BhCheckOptions *options) {
+  bh_say_trying("open with %s succeeds, or says why not", argument);
+  if (!set_with(s, argument, options))
+    return;
   bh_mini_host_reset(s->mini);
   bh_problem theirs = {.size = sizeof theirs};
   void *state = NULL;
   const bh_status status =
       bh_subject_settle(s, s->loaded->workload.open(&s->mini->host, s->values, &theirs, &state), "open");
   if (status == BH_OK) {
+    g_autoptr(GError) error = NULL;
     g_autoptr(BhProblem) problem = bh_problem_new(&theirs, &error);
     if (!problem)
       bh_say_failed("%s", error->message);
@@ -404,16 +412,8 @@ static void trial_limit(BhSubject *s, const char *argument, const BhCheckOptions
 
 static void trial_size(BhSubject *s, const char *argument, const BhCheckOptions *options) {
   bh_say_trying("runs and verifies with %s", argument);
-  g_autoptr(GPtrArray) settings = g_ptr_array_new();
-  for (char **given = options->params; given && *given; given++)
-    g_ptr_array_add(settings, *given);
-  g_ptr_array_add(settings, (char *)argument);
-  g_ptr_array_add(settings, NULL);
-  g_autoptr(GError) error = NULL;
-  if (!bh_subject_set(s, (const char *const *)settings->pdata, &error)) {
-    bh_say_not_tried("%s", error->message);
+  if (!set_with(s, argument, options))
     return;
-  }
   g_autoptr(BhOpened) o = bh_opened_new(s, 3);
   if (!o)
     return;
