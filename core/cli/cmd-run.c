@@ -4,7 +4,7 @@
 #include "cli/matrix-options.h"
 #include "results/progress.h"
 #include "results/report.h"
-#include "supervisor/supervisor.h"
+#include "engine/engine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static gboolean open_resumed(const RunOptions *o, const BhPlan *plan, const char
   if (!bh_journal_append(*ret_journal, line, error) || !bh_results_add(*ret_results, line, error))
     return FALSE;
   guint again = 0;
-  if (o->retry_failed && !bh_supervisor_retry_failed(plan, *ret_journal, *ret_results, &again, error))
+  if (o->retry_failed && !bh_engine_retry_failed(plan, *ret_journal, *ret_results, &again, error))
     return FALSE;
   if (again && !o->quiet)
     fprintf(stderr, "benchhost: %u cells did not end ok and run again\n", again);
@@ -95,7 +95,7 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
   const BhProgressMode mode = o->quiet ? BH_PROGRESS_QUIET : o->plain ? BH_PROGRESS_PLAIN : BH_PROGRESS_AUTO;
   g_autoptr(BhProgress) progress = bh_progress_new(mode, o->verbose);
   BhRunSummary summary = {0};
-  const gboolean whole = bh_supervisor_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
+  const gboolean whole = bh_engine_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
                          append_end(journal, results, &summary, &error);
   g_clear_pointer(&progress, bh_progress_free);
   if (!whole && !results->records->len) { /* no scratch folder, no more processes: there is nothing to show or keep */

@@ -114,6 +114,8 @@ static void add_measure(JsonBuilder *builder, const BhMeasure *measure) {
     json_builder_set_member_name(builder, name);
     if (key->type == BH_MEASURE_SHARE)
       json_builder_add_double_value(builder, G_STRUCT_MEMBER(double, measure, key->offset));
+    else if (key->type == BH_MEASURE_TEXT)
+      json_builder_add_string_value(builder, G_STRUCT_MEMBER(const char *, measure, key->offset));
     else if (key->type == BH_MEASURE_COUNT)
       json_builder_add_int_value(builder, G_STRUCT_MEMBER(guint, measure, key->offset));
     else

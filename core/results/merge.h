@@ -6,7 +6,7 @@
  * the median of all samples, and its interval is that of samples within one process: it does not cover the variation
  * from process to process, and is labelled so. */
 #pragma once
-#include "base/stats.h"
+#include "stats/summary.h"
 #include "results/results.h"
 
 #define BH_MERGE_MIN_ROUNDS 6

@@ -4,7 +4,7 @@
  * clock goes on while a cell measures; it takes no signals and touches nothing but this struct, under its lock. */
 #include "results/progress.h"
 #include "base/clock.h"
-#include "base/stats.h"
+#include "stats/summary.h"
 #include "base/text.h"
 #include "results/display.h"
 #include "results/eta.h"

@@ -2,7 +2,7 @@
  * Live progress on stderr: one rewritten line on a terminal (cells done, current cell and phase, ETA), a plain line per
  * cell elsewhere, nothing with --quiet. NO_COLOR and TERM=dumb are obeyed. */
 #pragma once
-#include "supervisor/supervisor.h"
+#include "supervisor/visits.h"
 
 typedef enum { BH_PROGRESS_AUTO = 0, BH_PROGRESS_PLAIN, BH_PROGRESS_QUIET } BhProgressMode;
 typedef struct BhProgress BhProgress;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the settings of measuring: their names, limits and defaults. */
 #include "spec/measure.h"
+#include "base/primary.h"
 #include "base/text.h"
 #include "base/value.h"
 
@@ -10,11 +11,55 @@
 #define DAY (24 * 3600 * SECOND)
 #define AT(member) G_STRUCT_OFFSET(BhMeasure, member)
 
+static const char *read_primary(const char *text, GError **error) {
+  BhPrimary primary;
+  if (bh_primary_parse(text, &primary))
+    return g_intern_string(text);
+  g_autofree char *shown = bh_text_shown(text);
+  g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+              "unknown figure %s; expected wall, total, cpu, memory, counter:NAME or metric:NAME", shown);
+  return NULL;
+}
+
+static const char *read_noise(const char *text, GError **error) {
+  static const char *const policies[] = {"flag", "reject", "abort", NULL};
+  if (g_strv_contains(policies, text))
+    return g_intern_string(text);
+  g_autofree char *shown = bh_text_shown(text), *hint = bh_text_suggest(text, policies);
+  g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "unknown policy %s; expected flag, reject or abort%s", shown, hint);
+  return NULL;
+}
+
+/* Each group once, in this order, whatever order they are given in: the same groups are the same text. */
+static const char *read_counters(const char *text, GError **error) {
+  static const char *const groups[] = {"cycles", "caches", "branches", "kernel", "energy", NULL};
+  g_auto(GStrv) words = g_strsplit_set(text, " ,+", -1);
+  for (char **word = words; *word; word++) {
+    if (!**word || !strcmp(*word, "none") || !strcmp(*word, "all") || g_strv_contains(groups, *word))
+      continue;
+    g_autofree char *shown = bh_text_shown(*word), *hint = bh_text_suggest(*word, groups);
+    g_set_error(
+        error, BH_ERROR, BH_ERROR_USAGE,
+        "unknown group of counters %s; expected none, all, or some of cycles, caches, branches, kernel, energy%s",
+        shown, hint);
+    return NULL;
+  }
+  const gboolean all = g_strv_contains((const char *const *)words, "all");
+  g_autoptr(GString) known = g_string_new(NULL);
+  for (gsize i = 0; groups[i]; i++)
+    if (all || g_strv_contains((const char *const *)words, groups[i]))
+      g_string_append_printf(known, "%s%s", known->len ? " " : "", groups[i]);
+  return g_intern_string(known->len ? known->str : "none");
+}
+
 const BhMeasureKey bh_measure_keys[] = {
     {"measure", "precision", BH_MEASURE_SHARE, AT(precision), 0, 0.5, "1%", FALSE,
      "half width of the median's 95 % interval, relative to the median, at which sampling stops; 0: never by "
      "precision"},
-    {"measure", "rounds", BH_MEASURE_COUNT, AT(rounds), 1, 10000, "1", FALSE, "fresh processes per cell"},
+    {"measure", "rounds", BH_MEASURE_COUNT, AT(rounds), 1, 10000, "1", FALSE, "fresh processes per cell, at least"},
+    {"measure", "max_rounds", BH_MEASURE_COUNT, AT(max_rounds), 0, 10000, "0", FALSE,
+     "the most processes per cell, for cells that are not yet precise; 0: as many as `rounds`, or with a budget as it "
+     "pays for"},
     {"measure", "min_samples", BH_MEASURE_COUNT, AT(min_samples), 1, 1e6, "10", FALSE,
      "samples per round that are always taken, unless max_time is over"},
     {"measure", "max_samples", BH_MEASURE_COUNT, AT(max_samples), 1, 1e6, "200", FALSE, "the most samples per round"},
@@ -26,6 +71,15 @@ const BhMeasureKey bh_measure_keys[] = {
      "sampling time of one cell in one round"},
     {"measure", "budget", BH_MEASURE_DURATION, AT(budget_ns), 0, 365 * DAY, "0", TRUE,
      "time for the whole run, shared by its cells; 0: no limit"},
+    {"measure", "primary", BH_MEASURE_TEXT, AT(primary), 0, 0, "wall", FALSE,
+     "the figure that decides when to stop and what ab compares: wall, total, cpu, memory, counter:NAME, metric:NAME",
+     read_primary},
+    {"measure", "noise", BH_MEASURE_TEXT, AT(noise), 0, 0, "flag", TRUE,
+     "when something else disturbed a round (throttling, stolen time, suspend): flag it, reject and repeat it, or "
+     "abort",
+     read_noise},
+    {"measure", "counters", BH_MEASURE_TEXT, AT(counters), 0, 0, "none", FALSE,
+     "groups of counters to read: cycles caches branches kernel energy; all; none", read_counters},
     {"limits", "deadline", BH_MEASURE_DURATION, AT(deadline_ns), 0, 365 * DAY, "10min", FALSE,
      "a cell's process is killed after this; 0: never"},
     {"limits", "memory", BH_MEASURE_SIZE, AT(memory_bytes), 0, 9e18, "0", FALSE,
@@ -58,6 +112,8 @@ static gboolean read_number(const BhMeasureKey *key, const char *text, double *r
     return bh_value_parse_duration(text, ret_whole, error);
   case BH_MEASURE_SIZE:
     return bh_value_parse_size(text, ret_whole, error);
+  case BH_MEASURE_TEXT:
+    break;
   }
   return FALSE;
 }
@@ -77,6 +133,11 @@ static char *limit_text(const BhMeasureKey *key, double limit) {
 static gboolean read_value(const BhMeasureKey *key, const char *text, BhMeasure *values, GError **error) {
   double share = 0;
   gint64 whole = 0;
+  if (key->type == BH_MEASURE_TEXT) {
+    const char *read = key->read(text, error);
+    G_STRUCT_MEMBER(const char *, values, key->offset) = read;
+    return read != NULL;
+  }
   if (!read_number(key, text, &share, &whole, error))
     return FALSE;
   const double value = key->type == BH_MEASURE_SHARE ? share : (double)whole;
@@ -171,12 +232,19 @@ void bh_measure_apply(BhMeasure *measure, const BhMeasurePatch *patch) {
       G_STRUCT_MEMBER(double, measure, key->offset) = G_STRUCT_MEMBER(double, &patch->values, key->offset);
     else if (key->type == BH_MEASURE_COUNT)
       G_STRUCT_MEMBER(guint, measure, key->offset) = G_STRUCT_MEMBER(guint, &patch->values, key->offset);
+    else if (key->type == BH_MEASURE_TEXT)
+      G_STRUCT_MEMBER(const char *, measure, key->offset) = G_STRUCT_MEMBER(const char *, &patch->values, key->offset);
     else
       G_STRUCT_MEMBER(gint64, measure, key->offset) = G_STRUCT_MEMBER(gint64, &patch->values, key->offset);
   }
 }
 
 gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **error) {
+  if (measure->max_rounds && measure->max_rounds < measure->rounds) {
+    bh_node_error(error, at, "max_rounds (%u) is less than rounds (%u); raise one or lower the other",
+                  measure->max_rounds, measure->rounds);
+    return FALSE;
+  }
   if (measure->max_samples >= measure->min_samples)
     return TRUE;
   bh_node_error(error, at, "max_samples (%u) is less than min_samples (%u); raise one or lower the other",
@@ -184,7 +252,63 @@ gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **erro
   return FALSE;
 }
 
+/* A measure that was never initialised has the defaults' texts. */
+static const char *text_of(const BhMeasureKey *key, const BhMeasure *measure) {
+  const char *text = G_STRUCT_MEMBER(const char *, measure, key->offset);
+  return text ? text : key->fallback;
+}
+
+JsonObject *bh_measure_to_json(const BhMeasure *measure) {
+  JsonObject *object = json_object_new();
+  for (const BhMeasureKey *key = bh_measure_keys; key->name; key++) {
+    if (key->type == BH_MEASURE_SHARE)
+      json_object_set_double_member(object, key->name, G_STRUCT_MEMBER(double, measure, key->offset));
+    else if (key->type == BH_MEASURE_COUNT)
+      json_object_set_int_member(object, key->name, G_STRUCT_MEMBER(guint, measure, key->offset));
+    else if (key->type == BH_MEASURE_TEXT)
+      json_object_set_string_member(object, key->name, text_of(key, measure));
+    else
+      json_object_set_int_member(object, key->name, G_STRUCT_MEMBER(gint64, measure, key->offset));
+  }
+  return object;
+}
+
+static gboolean take_json(const BhMeasureKey *key, JsonNode *node, BhMeasure *ret, GError **error) {
+  const GType type = node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : G_TYPE_INVALID;
+  if (key->type == BH_MEASURE_TEXT) {
+    if (type == G_TYPE_STRING)
+      return read_value(key, json_node_get_string(node), ret, error);
+  } else if (key->type == BH_MEASURE_SHARE) {
+    if (type == G_TYPE_DOUBLE || type == G_TYPE_INT64) {
+      G_STRUCT_MEMBER(double, ret, key->offset) = json_node_get_double(node);
+      return TRUE;
+    }
+  } else if (type == G_TYPE_INT64 && json_node_get_int(node) >= 0) {
+    const gint64 whole = json_node_get_int(node);
+    if (key->type != BH_MEASURE_COUNT) {
+      G_STRUCT_MEMBER(gint64, ret, key->offset) = whole;
+      return TRUE;
+    }
+    G_STRUCT_MEMBER(guint, ret, key->offset) = (guint)whole;
+    if (whole <= G_MAXUINT32)
+      return TRUE;
+  }
+  g_set_error(error, BH_ERROR, BH_ERROR_INTERNAL, "measure: '%s' is not %s", key->name,
+              key->type == BH_MEASURE_TEXT ? "a text" : "a number that fits");
+  return FALSE;
+}
+
+gboolean bh_measure_from_json(JsonObject *object, BhMeasure *ret, GError **error) {
+  memset(ret, 0, sizeof *ret);
+  for (const BhMeasureKey *key = bh_measure_keys; key->name; key++)
+    if (!take_json(key, json_object_get_member(object, key->name), ret, error))
+      return FALSE;
+  return TRUE;
+}
+
 static char *value_text(const BhMeasureKey *key, const BhMeasure *measure) {
+  if (key->type == BH_MEASURE_TEXT)
+    return g_strdup(text_of(key, measure));
   if (key->type == BH_MEASURE_SHARE)
     return limit_text(key, G_STRUCT_MEMBER(double, measure, key->offset));
   if (key->type == BH_MEASURE_COUNT)

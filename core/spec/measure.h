@@ -3,7 +3,15 @@
 #pragma once
 #include "spec/node.h"
 
-typedef enum { BH_MEASURE_SHARE = 1, BH_MEASURE_COUNT, BH_MEASURE_DURATION, BH_MEASURE_SIZE } BhMeasureType;
+#include <json-glib/json-glib.h>
+
+typedef enum {
+  BH_MEASURE_SHARE = 1,
+  BH_MEASURE_COUNT,
+  BH_MEASURE_DURATION,
+  BH_MEASURE_SIZE,
+  BH_MEASURE_TEXT, /* an interned text; `read` checks it */
+} BhMeasureType;
 
 typedef struct {
   const char *section, *name; /* "measure" or "limits" */
@@ -13,6 +21,8 @@ typedef struct {
   const char *fallback; /* as written in a matrix */
   gboolean suite_only;
   const char *help;
+  /* Texts only: the interned canonical form, or NULL with `error` (what was expected). */
+  const char *(*read)(const char *text, GError **error);
 } BhMeasureKey;
 
 extern const BhMeasureKey bh_measure_keys[]; /* ends with a NULL name */
@@ -31,5 +41,9 @@ gboolean bh_measure_read(const BhNode *map, const char *section, gboolean suite,
 void bh_measure_apply(BhMeasure *measure, const BhMeasurePatch *patch);
 /* Do the settings, all patches applied, make sense together? `at`: where the last of them was given. */
 gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **error);
+/* Keys as in the matrix, times in ns, shares as fractions: in requests and journals. Caller unrefs. */
+JsonObject *bh_measure_to_json(const BhMeasure *measure);
+/* What bh_measure_to_json wrote; every key must be there. The error names the one that is not as expected. */
+gboolean bh_measure_from_json(JsonObject *object, BhMeasure *ret, GError **error);
 /* "rounds=3 deadline=60s": what differs from `base`; "" when nothing does. Caller frees. */
 char *bh_measure_difference(const BhMeasure *measure, const BhMeasure *base);

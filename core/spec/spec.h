@@ -28,7 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhNode, bh_node_free)
 typedef struct {
   double
       precision; /* relative half width of the median's 95 % interval at which sampling stops; 0: never by precision */
-  guint rounds;  /* fresh processes per cell */
+  guint rounds;  /* fresh processes per cell, at least */
+  guint max_rounds;               /* at most; 0: `rounds`, or with a budget as many as it pays for */
   guint min_samples, max_samples; /* per round */
   gint64 min_sample_ns;           /* inner repetitions until one sample lasts this long */
   gint64 warmup_ns;               /* the most that warm-up may take */
@@ -36,6 +37,10 @@ typedef struct {
   gint64 budget_ns;               /* of the whole run; 0: none */
   gint64 deadline_ns;             /* a cell's process is killed after this; 0: none */
   gint64 memory_bytes;            /* limit for a cell's processes together; 0: what the machine has */
+  /* Interned texts, as in bh_measure_keys: */
+  const char *primary;  /* base/primary.h */
+  const char *noise;    /* "flag", "reject", "abort" */
+  const char *counters; /* groups, space-separated in the table's order; "none" */
 } BhMeasure;
 
 typedef struct BhSpec BhSpec; /* see spec-private parts in spec.c; plan.c reads it through spec-internal.h */

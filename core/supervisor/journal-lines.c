@@ -3,6 +3,7 @@
  * belongs to the plan at hand. */
 #include "supervisor/environment.h"
 #include "base/json.h"
+#include "spec/measure.h"
 #include "supervisor/journal.h"
 #include "supervisor/tree.h"
 
@@ -43,29 +44,13 @@ static void set_argv(JsonObject *line, const char *const *argv) {
   json_object_set_array_member(line, "argv", array);
 }
 
-/* Keys as in the matrix, times in ns. */
-static JsonObject *measure_object(const BhMeasure *measure) {
-  JsonObject *object = json_object_new();
-  json_object_set_double_member(object, "precision", measure->precision);
-  json_object_set_int_member(object, "rounds", measure->rounds);
-  json_object_set_int_member(object, "min_samples", measure->min_samples);
-  json_object_set_int_member(object, "max_samples", measure->max_samples);
-  json_object_set_int_member(object, "min_sample", measure->min_sample_ns);
-  json_object_set_int_member(object, "warmup", measure->warmup_ns);
-  json_object_set_int_member(object, "max_time", measure->max_time_ns);
-  json_object_set_int_member(object, "budget", measure->budget_ns);
-  json_object_set_int_member(object, "deadline", measure->deadline_ns);
-  json_object_set_int_member(object, "memory", measure->memory_bytes);
-  return object;
-}
-
 /* SHA-256 over what is going to be run: ids, rounds and measuring of every cell, in order. Caller frees. */
 static char *plan_digest(const BhPlan *plan) {
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
   for (guint i = 0; i < plan->cells->len; i++) {
     const BhCell *cell = plan->cells->pdata[i];
     g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-    json_node_take_object(node, measure_object(&cell->measure));
+    json_node_take_object(node, bh_measure_to_json(&cell->measure));
     g_autofree char *measure = bh_json_text(node, FALSE);
     g_checksum_update(sum, (const guchar *)cell->id, -1);
     g_checksum_update(sum, (const guchar *)measure, -1);
@@ -116,7 +101,7 @@ JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv) {
   json_object_set_object_member(line, "matrix", matrix);
   json_object_set_int_member(line, "seed", (gint64)plan->seed);
   json_object_set_boolean_member(line, "strict", plan->strict);
-  json_object_set_object_member(line, "measure", measure_object(&plan->measure));
+  json_object_set_object_member(line, "measure", bh_measure_to_json(&plan->measure));
   json_object_set_int_member(line, "cells", plan->cells->len);
   json_object_set_int_member(line, "rounds", bh_plan_rounds(plan));
   g_autofree char *digest = plan_digest(plan);

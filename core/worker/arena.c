@@ -4,7 +4,7 @@
 #include "worker/arena.h"
 
 #include "base/clock.h"
-#include "base/stats.h"
+#include "stats/summary.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  * Owns the shape of what a worker reports. */
 #include "worker/record.h"
 
-#include "base/stats.h"
+#include "stats/summary.h"
 
 #include <math.h>
 #include <string.h>

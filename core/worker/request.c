@@ -4,6 +4,7 @@
 #include "worker/request.h"
 
 #include "base/json.h"
+#include "spec/measure.h"
 
 #include "machine/placement.h"
 
@@ -97,18 +98,6 @@ BhWorkerRequest *bh_worker_request_from_cell(const BhPlan *plan, const BhCell *c
 
 /* ---- JSON ---- */
 
-/* The measure's fields, once for writing and reading. */
-#define MEASURE_INTS(X)                                                                                                \
-  X(rounds)                                                                                                            \
-  X(min_samples)                                                                                                       \
-  X(max_samples)                                                                                                       \
-  X(min_sample_ns)                                                                                                     \
-  X(warmup_ns)                                                                                                         \
-  X(max_time_ns)                                                                                                       \
-  X(budget_ns)                                                                                                         \
-  X(deadline_ns)                                                                                                       \
-  X(memory_bytes)
-
 static void add_strings(JsonBuilder *builder, const char *key, char **texts) {
   json_builder_set_member_name(builder, key);
   json_builder_begin_array(builder);
@@ -134,16 +123,10 @@ static void add_text(JsonBuilder *builder, const char *key, const char *text) {
 }
 
 static void add_measure(JsonBuilder *builder, const BhMeasure *measure) {
+  JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+  json_node_take_object(node, bh_measure_to_json(measure));
   json_builder_set_member_name(builder, "measure");
-  json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, "precision");
-  json_builder_add_double_value(builder, measure->precision);
-#define ADD(field)                                                                                                     \
-  json_builder_set_member_name(builder, #field);                                                                       \
-  json_builder_add_int_value(builder, (gint64)measure->field);
-  MEASURE_INTS(ADD)
-#undef ADD
-  json_builder_end_object(builder);
+  json_builder_add_value(builder, node);
 }
 
 static int compare_keys(const void *a, const void *b) {
@@ -271,17 +254,8 @@ static void read_measure(JsonObject *object, BhMeasure *measure, GError **error)
     complain("measure", "an object", error);
     return;
   }
-  JsonObject *from = json_node_get_object(node);
-  JsonNode *precision = member(from, "precision", error);
-  if (precision && JSON_NODE_HOLDS_VALUE(precision) && json_node_get_value_type(precision) != G_TYPE_STRING)
-    measure->precision = json_node_get_double(precision);
-  else if (precision)
-    complain("precision", "a number", error);
-#define READ(field)                                                                                                    \
-  measure->field = (__typeof__(measure->field))read_int(                                                               \
-      from, #field, sizeof measure->field == 4 ? (gint64)G_MAXUINT32 : G_MAXINT64, error);
-  MEASURE_INTS(READ)
-#undef READ
+  if (!*error)
+    bh_measure_from_json(json_node_get_object(node), measure, error);
 }
 
 static void read_request(JsonObject *object, BhWorkerRequest *request, GError **error) {

@@ -3,7 +3,7 @@
 #include "worker/sampler.h"
 
 #include "base/clock.h"
-#include "base/stats.h"
+#include "stats/summary.h"
 
 #include <math.h>
 #include <string.h>

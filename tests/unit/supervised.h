@@ -2,7 +2,7 @@
  * Hand-made plans of one workload, "fake", whose one parameter `act` tells tests/unit/fake-worker.c what to do, for the
  * tests of the supervisor's files. */
 #pragma once
-#include "supervisor/supervisor.h"
+#include "engine/engine.h"
 #include "supervisor/tree.h"
 
 #include <glib/gstdio.h>
@@ -91,7 +91,8 @@ static inline Supervised *supervised_new(const char *const *acts, guint rounds) 
   return s;
 }
 
-/* The thread sanitizer keeps a file of its own in TMPDIR for a moment, and leaves it there when it is killed just then. */
+/* The thread sanitizer keeps a file of its own in TMPDIR for a moment, and leaves it there when it is killed just then.
+ */
 static inline guint count_entries(const char *folder) {
   guint n = 0;
   GDir *dir = g_dir_open(folder, 0, NULL);

@@ -21,7 +21,10 @@ static void test_round_trip(void) {
                               .max_time_ns = 3,
                               .budget_ns = 4,
                               .deadline_ns = G_MAXINT64,
-                              .memory_bytes = 5};
+                              .memory_bytes = 5,
+                              .primary = g_intern_string("counter:instructions"),
+                              .noise = g_intern_string("reject"),
+                              .counters = g_intern_string("cycles kernel")};
   s->plan.data_dir = (char *)"/data";
   g_autoptr(BhWorkerRequest) sent = bh_worker_request_from_cell(&s->plan, cell, 2, "/scratch/cell-1");
   sent->seed = G_MAXUINT64; /* more than JSON's integers hold */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Statistics against NumPy, SciPy and exact integer sums (tests/data/stats-reference.txt, and how it was made), and
  * against values worked by hand. */
-#include "base/stats.h"
+#include "stats/summary.h"
 
 #include <float.h>
 #include <math.h>

@@ -13,7 +13,7 @@ static BhResults *run_all(Supervised *s, const BhWatcher *watcher, BhRunSummary 
   g_autoptr(GError) error = NULL;
   g_autoptr(BhResults) live = bh_results_new();
   g_autoptr(BhJournal) journal = supervised_create(s, live);
-  bh_supervisor_run(&s->plan, journal, live, watcher, ret_summary, &error);
+  bh_engine_run(&s->plan, journal, live, watcher, ret_summary, &error);
   g_assert_no_error(error);
   BhResults *read = bh_results_load(s->journal, &error);
   g_assert_no_error(error);
@@ -262,7 +262,8 @@ static void test_no_program(void) {
 
 static void test_scratch_mess(void) {
   const BhCellRecord *record;
-  G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("mess", 0, 0, &record); /* supervised_free looks at what is left */
+  G_GNUC_UNUSED g_autoptr(BhResults) results =
+      run_one("mess", 0, 0, &record); /* supervised_free looks at what is left */
   g_assert_cmpint(record->status, ==, BH_CELL_OK);
   g_assert_true(g_file_test("/etc", G_FILE_TEST_IS_DIR));
 }
@@ -337,7 +338,7 @@ static void resume(Supervised *s, guint *ret_run) {
   g_autoptr(JsonObject) line = bh_journal_resume_line(argv);
   g_assert_true(bh_journal_append(journal, line, &error));
   BhRunSummary summary;
-  bh_supervisor_run(&s->plan, journal, results, NULL, &summary, &error);
+  bh_engine_run(&s->plan, journal, results, NULL, &summary, &error);
   g_assert_no_error(error);
   *ret_run = summary.cells_run;
 }
@@ -354,7 +355,7 @@ static void test_retry_failed(void) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhResults) before = bh_results_load(s->journal, &error);
   BhJournal *journal = bh_journal_resume(s->journal, before->good_bytes, &error);
-  g_assert_true(bh_supervisor_retry_failed(&s->plan, journal, before, &again, &error));
+  g_assert_true(bh_engine_retry_failed(&s->plan, journal, before, &again, &error));
   g_assert_cmpuint(again, ==, 4);
   bh_journal_close(journal); /* as if killed here */
   resume(s, &again);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the statistics of one sample of figures: order statistics, the exact interval of the median, spread. Sums run in
  * long double, so that they neither overflow nor lose digits for any finite input. */
-#include "base/stats.h"
+#include "stats/summary.h"
 
 #include <float.h>
 #include <math.h>

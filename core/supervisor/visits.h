@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Visits of cells: one fresh process each, under its deadline and memory limit, turned into a journal line. Which cell
+ * is visited when is decided elsewhere: by the engine for a run, by the gate for base against candidate. One thread;
+ * loads no plugin; everything that a visit started is gone when it returns, or shortly after this process is killed. */
+#pragma once
+#include "plan/plan.h"
+#include "results/results.h"
+#include "supervisor/journal.h"
+
+/* What a person watching wants to know. All called in the thread that visits. Any may be NULL. */
+typedef struct {
+  void *user;
+  void (*started)(void *user, const BhPlan *plan, guint total, guint already_done); /* total: cells x rounds */
+  void (*cell_started)(void *user, const BhCell *cell, guint round);
+  void (*cell_phase)(void *user, const BhCell *cell, const char *phase);
+  void (*cell_log)(void *user, const BhCell *cell, const char *text);
+  void (*cell_done)(void *user, const BhCell *cell, const BhCellRecord *record);
+  void (*finished)(void *user, gboolean interrupted);
+} BhWatcher;
+
+typedef struct BhVisits BhVisits;
+
+typedef struct {
+  guint round;
+  const char *arm;    /* into the line, as `arm`; NULL: none */
+  BhMeasure measure;  /* the cell's, or what is left of it */
+  BhResults *results; /* the line is added here too */
+} BhVisit;
+
+/* Between open and close SIGINT, SIGTERM and SIGHUP belong to it: the first ends the current cell, the second kills it.
+ * `watcher` may be NULL and must outlive it, as must `journal`. */
+BhVisits *bh_visits_open(BhJournal *journal, const BhWatcher *watcher, GError **error);
+void bh_visits_close(BhVisits *visits); /* accepts NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhVisits, bh_visits_close)
+
+/* One visit. FALSE with `error` only when nothing can go on (journal's disk full); what is in the journal stays. An
+ * interrupted visit leaves a record only if it was good by then: ask bh_visits_interrupted. `ret_wall_ns`: from spawn
+ * to reaped; 0: no process ran. */
+gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
+                       gint64 *ret_wall_ns, GError **error);
+gboolean bh_visits_interrupted(BhVisits *visits);   /* a signal came, now or earlier */
+guint bh_visits_count(const BhVisits *visits);      /* lines written */
+gint64 bh_visits_inside_ns(const BhVisits *visits); /* of all visits, open..close of the cells themselves */
