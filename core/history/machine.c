@@ -1,52 +1,26 @@
 /* SPDX-License-Identifier: MIT
  * Owns saying what differs between the places where two runs were measured. */
 #include "history/machine.h"
+#include "environment/fingerprint.h"
 #include "results/fields.h"
 
 #include <string.h>
 
-/* What stays the same on one machine that nobody touches. */
-static const char *const kept[] = {"cpu_model",
-                                   "hypervisor",
-                                   "governor",
-                                   "turbo",
-                                   "smt",
-                                   "caches",
-                                   "numa_nodes",
-                                   "cpus_allowed",
-                                   "cores",
-                                   "cgroup_cpu_quota",
-                                   "kernel",
-                                   "machine",
-                                   "os",
-                                   "aslr",
-                                   "clock_source",
-                                   "transparent_hugepages",
-                                   "memory_total_bytes",
-                                   "compiler",
-                                   "build",
-                                   "libraries"};
-
+/* What is unknown on one side only is a difference; on both sides nobody can say. */
 GHashTable *bh_machine_set(JsonObject *environment) {
   GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
-    JsonObject *field = bh_fields_object(environment, kept[i]);
-    JsonNode *value = field ? json_object_get_member(field, "value") : NULL;
-    if (value && !JSON_NODE_HOLDS_NULL(value))
-      g_hash_table_insert(set, g_strdup(kept[i]), bh_fields_text(value));
+  g_autoptr(BhFingerprint) fingerprint = bh_fingerprint_new(environment);
+  for (guint i = 0; i < fingerprint->fields->len; i++) {
+    const BhFingerprintField *field = fingerprint->fields->pdata[i];
+    if (strcmp(field->text, "unknown"))
+      g_hash_table_insert(set, g_strdup(field->name), g_strdup(field->text));
   }
   return set;
 }
 
 char *bh_machine_fingerprint(JsonObject *environment) {
-  g_autoptr(GHashTable) set = bh_machine_set(environment);
-  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-  for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
-    const char *value = g_hash_table_lookup(set, kept[i]);
-    g_checksum_update(sum, (const guchar *)kept[i], (gssize)strlen(kept[i]) + 1);
-    g_checksum_update(sum, (const guchar *)(value ? value : ""), (gssize)strlen(value ? value : "") + 1);
-  }
-  return g_strndup(g_checksum_get_string(sum), 12);
+  g_autoptr(BhFingerprint) fingerprint = bh_fingerprint_new(environment);
+  return g_strdup(fingerprint->digest);
 }
 
 const char *bh_differs_name(BhDiffersKind kind) {
