@@ -32,6 +32,7 @@ static void put_paragraph(Writer *writer, const char *style, const char *text) {
   g_autofree char *clean = bh_display_clean(text, writer->ascii);
   if (writer->markdown) {
     bh_display_escape(writer->out, clean);
+    g_string_append_c(writer->out, '\n'); /* else the next one would go on with it */
   } else {
     if (writer->color && style)
       g_string_append(writer->out, style);
@@ -55,8 +56,6 @@ static void put_item(Writer *writer, const char *text) {
 static void put_heading(Writer *writer, const char *style, const char *text) {
   g_string_append(writer->out, writer->markdown ? "\n## " : "\n");
   put_paragraph(writer, style, text);
-  if (writer->markdown)
-    g_string_append_c(writer->out, '\n');
 }
 
 /* ---- what differs ---- */
@@ -270,9 +269,12 @@ static void put_lonely(Writer *writer, gboolean removed) {
     for (guint k = 0; k < one->near->len; k++) {
       const BhCompareNear *near = one->near->pdata[k];
       if (near->name)
-        g_string_append_printf(text, "%s %s there with %s %s instead of %s",
-                               k ? ";" : ": near:", removed ? "added" : "removed", near->name,
-                               near->other ? near->other : "not given", near->own ? near->own : "not given");
+        g_string_append_printf(text, "%s%s is %s, here %s",
+                               k         ? "; "
+                               : removed ? ": near an added cell: "
+                                         : ": near a removed cell: ",
+                               near->name, near->other ? near->other : "not given",
+                               near->own ? near->own : "not given");
       else
         g_string_append(text, ": the same parameters are there with another identity (an environment variable?)");
     }
