@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define APPLICATION_ID 0x62686869 /* "bhhi": PRAGMA application_id */
 #define BUSY_MS 60000             /* how long to wait for another writer */
@@ -151,7 +152,8 @@ static gboolean read_number(BhStore *store, const char *sql, gint64 *ret, GError
   return TRUE;
 }
 
-/* Is it ours, and of which version? `ret` 0: empty, a new file. */
+/* Is it ours, and of which version? `ret` 0: empty, a new file. Within a transaction: between two of the questions
+ * another program may make the tables. */
 static gboolean read_version(BhStore *store, gint64 *ret, GError **error) {
   gint64 application = 0, tables = 0;
   if (!read_number(store, "PRAGMA application_id", &application, error) ||
@@ -173,7 +175,7 @@ static gboolean read_version(BhStore *store, gint64 *ret, GError **error) {
   return TRUE;
 }
 
-/* Within a transaction: another program may just have done the same. */
+/* Asks again, as another program may just have done the same. */
 static gboolean migrate(BhStore *store, GError **error) {
   gint64 version;
   if (!read_version(store, &version, error))
@@ -190,7 +192,11 @@ static gboolean prepare_file(BhStore *store, gboolean create, GError **error) {
   gint64 version;
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_extended_result_codes(store->db, 1);
-  if (!bh_store_run_sql(store, "PRAGMA foreign_keys = ON", error) || !read_version(store, &version, error))
+  if (!bh_store_run_sql(store, "PRAGMA foreign_keys = ON", error) || !bh_store_run_sql(store, "BEGIN", error))
+    return FALSE;
+  const gboolean known = read_version(store, &version, error);
+  bh_store_end(store, FALSE, NULL); /* nothing to commit */
+  if (!known)
     return FALSE;
   if (version == BH_STORE_VERSION)
     return TRUE;
@@ -200,6 +206,13 @@ static gboolean prepare_file(BhStore *store, gboolean create, GError **error) {
     return FALSE;
   }
   return bh_store_begin(store, error) && bh_store_end(store, migrate(store, error), error);
+}
+
+/* When a file cannot be made, SQLite tries to read it, and reports that it is not there. */
+static void say_why_not_made(BhStore *store, GError **error) {
+  g_autofree char *folder = g_path_get_dirname(store->path);
+  const int code = access(folder, W_OK | X_OK) < 0 ? errno : sqlite3_system_errno(store->db);
+  g_set_error(error, BH_ERROR, BH_ERROR_IO, "%s: cannot be made: %s", store->path, g_strerror(code));
 }
 
 BhStore *bh_store_open(const char *path, gboolean create, GError **error) {
@@ -221,7 +234,10 @@ BhStore *bh_store_open(const char *path, gboolean create, GError **error) {
   g_autofree char *plain = g_path_is_absolute(path) ? g_strdup(path) : g_strconcat("./", path, NULL);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
   if (sqlite3_open_v2(plain, &store->db, flags, NULL) != SQLITE_OK) {
-    bh_store_fail(store, error);
+    if (exists)
+      bh_store_fail(store, error);
+    else
+      say_why_not_made(store, error);
     return NULL;
   }
   return prepare_file(store, create, error) ? g_steal_pointer(&store) : NULL;
