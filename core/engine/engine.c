@@ -8,6 +8,7 @@
 
 typedef struct {
   const BhPlan *plan;
+  BhJournal *journal;
   BhResults *results;
   BhVisits *visits;
   gint64 start_ns;
@@ -48,8 +49,18 @@ static guint count_left(const Run *run, guint *ret_done) {
   return left;
 }
 
+/* What happened meanwhile on the machine; nothing when no cell of this round was left to run. */
+static gboolean end_round(Run *run, guint round, const char *started, GError **error) {
+  BhDisturbance disturbance;
+  if (!bh_visits_span(run->visits, &disturbance))
+    return TRUE;
+  g_autoptr(JsonObject) line = bh_journal_round_line(round, started, &disturbance, FALSE);
+  return bh_journal_append(run->journal, line, error) && bh_results_add(run->results, line, error);
+}
+
 static gboolean run_round(Run *run, guint round, GError **error) {
   guint n = 0;
+  g_autofree char *started = bh_journal_now_text();
   g_autofree guint *order = bh_plan_order(run->plan, round, &n);
   for (guint i = 0; i < n && !bh_visits_interrupted(run->visits); i++) {
     const BhCell *cell = run->plan->cells->pdata[order[i]];
@@ -59,12 +70,12 @@ static gboolean run_round(Run *run, guint round, GError **error) {
       return FALSE;
     run->left = run->left ? run->left - 1 : 0;
   }
-  return TRUE;
+  return end_round(run, round, started, error);
 }
 
 gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *results, const BhWatcher *watcher,
                        BhRunSummary *ret_summary, GError **error) {
-  Run run = {.plan = plan, .results = results};
+  Run run = {.plan = plan, .journal = journal, .results = results};
   guint done;
   run.start_ns = (gint64)bh_clock_now_ns();
   run.left = count_left(&run, &done);

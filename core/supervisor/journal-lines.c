@@ -140,6 +140,21 @@ JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double w
   return line;
 }
 
+JsonObject *bh_journal_round_line(guint round, const char *started, const BhDisturbance *disturbance,
+                                  gboolean rejected) {
+  JsonObject *line = new_line("round");
+  json_object_set_int_member(line, "round", round);
+  json_object_set_string_member(line, "started", started);
+  json_object_set_double_member(line, "wall_s", (double)disturbance->wall_ns * 1e-9);
+  json_object_set_object_member(line, "disturbance", bh_disturbance_to_json(disturbance));
+  JsonArray *flags = json_array_new();
+  bh_disturbance_add_flags(disturbance, flags);
+  json_object_set_array_member(line, "flags", flags);
+  set_text(line, "disturbed", bh_disturbance_rejects(disturbance));
+  json_object_set_boolean_member(line, "rejected", rejected);
+  return line;
+}
+
 /* ---- Does a journal fit? ---- */
 
 static const char *text_of(JsonObject *object, const char *key) {
