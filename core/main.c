@@ -20,6 +20,7 @@ static const BhCommand commands[] = {
     {"compare", bh_cmd_compare, "read stored runs side by side (no gate: use ab)"},
     {"history", bh_cmd_history, "keep runs over time, and look back"},
     {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
+    {"doctor", bh_cmd_doctor, "say what would disturb a measurement here, and what to do about it"},
     {"check", bh_cmd_check, "check whether a plugin keeps the contract"},
     {"new", bh_cmd_new, "write a new plugin project, ready to build"},
     {"internal-probe", bh_cmd_internal_probe, NULL},
