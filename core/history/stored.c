@@ -165,12 +165,13 @@ static const char *arm_of(const BhCellRecord *record) {
   return bh_fields_string(record->record, "arm");
 }
 
-/* The arms' names in order of appearance; empty: the journal has none. */
+/* The arms' names in order of appearance; empty: the journal has none. The control of a comparison is a check of the
+ * measurement, no figure of anything. */
 static GPtrArray *arms_of(const BhResults *results) {
   GPtrArray *arms = g_ptr_array_new();
   for (guint i = 0; i < results->records->len; i++) {
     const char *arm = arm_of(results->records->pdata[i]);
-    if (arm && !g_ptr_array_find_with_equal_func(arms, arm, g_str_equal, NULL))
+    if (arm && !g_str_has_prefix(arm, "control") && !g_ptr_array_find_with_equal_func(arms, arm, g_str_equal, NULL))
       g_ptr_array_add(arms, (gpointer)arm);
   }
   return arms;
