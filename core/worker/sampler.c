@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "stats/summary.h"
+#include "worker/probe.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,9 +40,11 @@ static bh_status take_sample(BhSession *s, guint inner, guint64 *ret_ns) {
   if (status != BH_OK)
     return status;
   bh_arena_begin_sample(s->arena, (guint)s->sample);
+  bh_probe_begin(s->probe);
   const guint64 start_ns = bh_clock_now_ns();
   status = bh_session_run(s, inner);
   *ret_ns = bh_clock_now_ns() - start_ns;
+  bh_probe_end(s->probe, inner, *ret_ns);
   if (status != BH_OK)
     return status;
   if (s->backend->backend.fetch) {
@@ -167,6 +170,7 @@ static bh_status sample(BhSession *s, BhSampling *ret, guint64 target_ns) {
       return status;
     const double per_run = (double)ns / ret->inner;
     g_array_append_val(ret->samples_ns, per_run);
+    bh_probe_keep(s->probe);
     n = ret->samples_ns->len;
     if (n == look) {
       if (precise_enough(ret->samples_ns, m->precision)) {
