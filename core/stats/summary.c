@@ -2,38 +2,9 @@
  * Owns the statistics of one sample of figures: order statistics, the exact interval of the median, spread. Sums run in
  * long double, so that they neither overflow nor lose digits for any finite input. */
 #include "stats/summary.h"
+#include "stats/sorted.h"
 
-#include <float.h>
 #include <math.h>
-#include <string.h>
-
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double *sorted_copy(const double *x, guint n) {
-  double *copy = g_new(double, n);
-  memcpy(copy, x, n * sizeof *copy);
-  qsort(copy, n, sizeof *copy, by_value);
-  return copy;
-}
-
-static double to_double(long double x) {
-  return (double)CLAMP(x, -(long double)DBL_MAX, (long double)DBL_MAX);
-}
-
-static double sorted_median(const double *x, guint n) {
-  return n % 2 ? x[n / 2] : to_double(((long double)x[n / 2 - 1] + x[n / 2]) / 2);
-}
-
-static double sorted_quantile(const double *x, guint n, double q) {
-  const long double at = (long double)(n - 1) * CLAMP(q, 0., 1.);
-  const guint below = MIN((guint)at, n - 1);
-  if (below == n - 1)
-    return x[below];
-  return to_double(x[below] + (at - below) * ((long double)x[below + 1] - x[below]));
-}
 
 /* Probability that a fair coin falls heads exactly k times of n, to about 1e-12 relative for n up to millions. */
 static long double coin(guint n, guint k) {
@@ -66,20 +37,20 @@ guint bh_stats_median_rank(guint n, double confidence) {
 BhSummary bh_stats_summary(const double *x, guint n) {
   BhSummary summary = {.n = n};
   g_return_val_if_fail(n > 0, summary);
-  g_autofree double *sorted = sorted_copy(x, n);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
   long double sum = 0, squares = 0;
   for (guint i = 0; i < n; i++)
     sum += sorted[i];
   const long double mean = sum / n;
   for (guint i = 0; i < n; i++)
     squares += (sorted[i] - mean) * (sorted[i] - mean);
-  summary.median = sorted_median(sorted, n);
+  summary.median = bh_sorted_median(sorted, n);
   summary.min = sorted[0];
   summary.max = sorted[n - 1];
-  summary.mean = to_double(mean);
-  summary.p95 = sorted_quantile(sorted, n, 0.95);
+  summary.mean = bh_sorted_to_double(mean);
+  summary.p95 = bh_sorted_quantile(sorted, n, 0.95);
   if (n > 1 && mean != 0)
-    summary.cv = to_double(sqrtl(squares / (n - 1)) / mean);
+    summary.cv = bh_sorted_to_double(sqrtl(squares / (n - 1)) / mean);
   const guint rank = bh_stats_median_rank(n, 0.95);
   summary.has_interval = rank > 0;
   summary.low = rank ? sorted[rank - 1] : 0;
@@ -95,7 +66,7 @@ gboolean bh_stats_median_interval(const double *x, guint n, double confidence, d
   const guint rank = bh_stats_median_rank(n, confidence);
   if (rank == 0)
     return FALSE;
-  g_autofree double *sorted = sorted_copy(x, n);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
   *ret_low = sorted[rank - 1];
   *ret_high = sorted[n - rank];
   return TRUE;
@@ -103,12 +74,12 @@ gboolean bh_stats_median_interval(const double *x, guint n, double confidence, d
 
 double bh_stats_median(const double *x, guint n) {
   g_return_val_if_fail(n > 0, 0);
-  g_autofree double *sorted = sorted_copy(x, n);
-  return sorted_median(sorted, n);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
+  return bh_sorted_median(sorted, n);
 }
 
 double bh_stats_quantile(const double *x, guint n, double q) {
   g_return_val_if_fail(n > 0, 0);
-  g_autofree double *sorted = sorted_copy(x, n);
-  return sorted_quantile(sorted, n, q);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
+  return bh_sorted_quantile(sorted, n, q);
 }

@@ -16,8 +16,9 @@ BhSummary bh_stats_summary(const double *x, guint n); /* n >= 1 */
 gboolean bh_stats_precise(const BhSummary *summary, double precision);
 double bh_stats_median(const double *x, guint n);
 double bh_stats_quantile(const double *x, guint n, double q); /* type 7 (R's and NumPy's default) */
-/* The largest rank j (from 1) such that [x(j), x(n+1-j)] covers the median with at least `confidence`, for any continuous
- * distribution: 2*P(Bin(n, 1/2) < j) <= 1-confidence. 0: n is too small. David & Nagaraja, Order Statistics, 7.1. */
+/* The largest rank j (from 1) such that [x(j), x(n+1-j)] covers the median with at least `confidence`, for any
+ * continuous distribution: 2*P(Bin(n, 1/2) < j) <= 1-confidence. 0: n is too small. David & Nagaraja, Order
+ * Statistics, 7.1. */
 guint bh_stats_median_rank(guint n, double confidence);
 /* The interval that this rank gives: [x(j), x(n+1-j)]. FALSE: n is too small for this confidence. */
 gboolean bh_stats_median_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high);
