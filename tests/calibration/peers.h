@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * How other tools and habits decide that a candidate is slower, on the same samples. None of them is given less than its
- * authors give it: each sees every round of both arms. */
+ * How other tools and habits decide that a candidate is slower, on the same samples. None of them is given less than
+ * its authors give it: each sees every round of both arms. */
 #pragma once
 #include <glib.h>
 

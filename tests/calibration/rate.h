@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * How often something happened, with its exact interval; and the two distributions that this and the peers' tests need. */
+ * How often something happened, with its exact interval; and the two distributions that this and the peers' tests need.
+ */
 #pragma once
 #include <glib.h>
 
