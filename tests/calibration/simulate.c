@@ -206,6 +206,8 @@ static guint check_bounds(const World *world, const Outcome *o) {
   broken += check(world, "10 % called equivalent", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.001);
   if (!world->bound)
     return broken;
+  broken +=
+      check(world, "unchanged called equivalent", rate_value(o[EFFECT_NONE].verdicts[BH_VERDICT_EQUIVALENT]), 0.8, 1);
   broken += check(world, "power at 5 %", rate_value(o[EFFECT_5].verdicts[BH_VERDICT_REGRESSED]), 0.85, 1);
   broken += check(world, "power at 10 %", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_REGRESSED]), 0.99, 1);
   if (!(world->layout > 0)) /* what a build does to a cell is no noise within a run, so `detectable` cannot know it */
@@ -330,6 +332,7 @@ static gboolean parse(int argc, char **argv, Options *o) {
       {"screen-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.screen_shift, "another rule: see rule.h", "X"},
       {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.margin, "another rule", "X"},
       {"equivalence", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalence, "another rule", "X"},
+      {"equivalent-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalent_shift, "another rule", "X"},
       {"q", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.q, "another rule", "X"},
       {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- how often the rule that decides is wrong");
