@@ -203,7 +203,9 @@ static guint check_bounds(const World *world, const Outcome *o) {
                     o[EFFECT_SEVERAL].false_share / (double)o[EFFECT_SEVERAL].runs_alarmed.of, 0, 0.05);
   if (!(world->layout > 0))
     broken += check(world, "5 % called equivalent", rate_value(o[EFFECT_5].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.005);
-  broken += check(world, "10 % called equivalent", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.001);
+  if (world->layout <= 0.01)
+    broken +=
+        check(world, "10 % called equivalent", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.001);
   if (!world->bound)
     return broken;
   broken +=
