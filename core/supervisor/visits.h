@@ -33,6 +33,7 @@ typedef struct BhVisits BhVisits;
 typedef struct {
   guint round;
   const char *arm;    /* into the line, as `arm`; NULL: none */
+  const char *stage;  /* the same, as `stage` */
   BhMeasure measure;  /* the cell's, or what is left of it */
   BhResults *results; /* the line is added here too */
 } BhVisit;
@@ -49,5 +50,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhVisits, bh_visits_close)
 gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
                        gint64 *ret_wall_ns, GError **error);
 gboolean bh_visits_interrupted(BhVisits *visits);   /* a signal came, now or earlier */
+/* The scratch folder, for files that visits need; gone when they close. Theirs. */
+const char *bh_visits_folder(const BhVisits *visits);
 guint bh_visits_count(const BhVisits *visits);      /* lines written */
 gint64 bh_visits_inside_ns(const BhVisits *visits); /* of all visits, open..close of the cells themselves */
