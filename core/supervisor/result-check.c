@@ -20,6 +20,7 @@ static const Rule rules[] = {
     {"status", TEXT, FALSE},
     {"reason", TEXT, TRUE},
     {"variant", TEXT, FALSE},
+    {"primary_reason", TEXT, TRUE},
     {"steady", OBJECT, TRUE},
     {"total", OBJECT, TRUE},
     {"cold_ns", NUMBER, TRUE},
