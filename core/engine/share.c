@@ -9,6 +9,7 @@
 /* A round that has only been seen once or twice varies at least so much: code layout and placement alone do that. */
 #define LEAST_SPREAD 0.005
 #define GUESSED_COST_NS 1e8 /* of a visit of which nothing is known */
+#define NEAR_BEST 0.75      /* of the greatest gain: several cells a pass, so that their order can be random */
 
 double bh_share_spread(const double *values, guint n) {
   if (n < 2)
@@ -50,24 +51,65 @@ gboolean bh_share_wants(const BhShareCell *cell) {
   return cell->visits >= cell->rounds && cell->visits < cell->most && cell->n > 0 && !cell->ended && !cell->precise;
 }
 
+static double cost_of(const BhShareCell *cell) {
+  return cell->cost_ns > 0 ? cell->cost_ns : GUESSED_COST_NS;
+}
+
 double bh_share_gain(const BhShareCell *cell) {
-  const double n = MAX(cell->n, 1), cost_s = (cell->cost_ns > 0 ? cell->cost_ns : GUESSED_COST_NS) * 1e-9;
-  const double spread = MAX(cell->spread, LEAST_SPREAD);
-  return spread * spread / (n * (n + 1)) / cost_s;
+  const double n = MAX(cell->n, 1), spread = MAX(cell->spread, LEAST_SPREAD);
+  return spread * spread / (n * (n + 1)) / (cost_of(cell) * 1e-9);
 }
 
 static gboolean due(const BhShareCell *cell, double left_ns) {
   return bh_share_wants(cell) && cell->cost_ns <= left_ns;
 }
 
+typedef struct {
+  guint at;
+  double worth, cost_ns; /* of all rounds that it lacks */
+} Undecided;
+
+static int by_worth(const void *a, const void *b) {
+  const Undecided *x = a, *y = b;
+  return x->worth != y->worth ? (x->worth < y->worth) - (x->worth > y->worth) : (x->at > y->at) - (x->at < y->at);
+}
+
+static int by_index(const void *a, const void *b) {
+  const guint x = *(const guint *)a, y = *(const guint *)b;
+  return (x > y) - (x < y);
+}
+
+/* Whole cells: four rounds of each would be no interval of any. */
+static guint pick_undecided(const BhShareCell *cells, guint n, double left_ns, guint *ret) {
+  g_autofree Undecided *all = g_new(Undecided, MAX(n, 1));
+  guint found = 0, picked = 0;
+  for (guint i = 0; i < n; i++) {
+    const guint wanted = MIN(BH_SHARE_DECIDED, cells[i].most);
+    if (!due(&cells[i], left_ns) || cells[i].visits >= wanted)
+      continue;
+    const double spread = MAX(cells[i].spread, LEAST_SPREAD), cost_ns = cost_of(&cells[i]);
+    all[found++] = (Undecided){i, spread * spread / cost_ns, cost_ns * (wanted - cells[i].visits)};
+  }
+  qsort(all, found, sizeof *all, by_worth);
+  for (guint i = 0; i < found; i++)
+    if (all[i].cost_ns <= left_ns) {
+      left_ns -= all[i].cost_ns;
+      ret[picked++] = all[i].at;
+    }
+  qsort(ret, picked, sizeof *ret, by_index);
+  return picked;
+}
+
 guint bh_share_pass(const BhShareCell *cells, guint n, double left_ns, guint *ret) {
+  guint found = pick_undecided(cells, n, left_ns, ret);
   double best = 0;
-  guint found = 0;
+  if (found)
+    return found;
   for (guint i = 0; i < n; i++)
     if (due(&cells[i], left_ns))
       best = MAX(best, bh_share_gain(&cells[i]));
   for (guint i = 0; i < n; i++)
-    if (due(&cells[i], left_ns) && bh_share_gain(&cells[i]) >= best / 2)
+    if (due(&cells[i], left_ns) && bh_share_gain(&cells[i]) >= NEAR_BEST * best)
       ret[found++] = i;
   return found;
 }
@@ -119,7 +161,7 @@ double bh_share_outlook(const BhShareCell *cells, guint n, double left_ns, gbool
     if (cell->visits >= cell->rounds && !cell->n)
       continue;
     const double wanted = rounds_wanted(cell, ret_bound) - MAX(cell->visits, cell->rounds);
-    sum_ns += MAX(wanted, 0) * (cell->cost_ns > 0 ? cell->cost_ns : GUESSED_COST_NS);
+    sum_ns += MAX(wanted, 0) * cost_of(cell);
   }
   *ret_bound |= sum_ns > left_ns;
   return MIN(sum_ns, MAX(left_ns, 0));

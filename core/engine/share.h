@@ -41,8 +41,10 @@ gboolean bh_share_precise(const double *values, guint n, guint rounds, double pr
 gboolean bh_share_wants(const BhShareCell *cell);
 /* Fall of the relative variance for a second that one more round is expected to bring. */
 double bh_share_gain(const BhShareCell *cell);
-/* The next pass over cells that have had their mandatory rounds: those whose gain is at least half of the best one's
- * and whose visit fits into `left_ns` (INFINITY: no budget). `ret`: room for n indexes, ascending; returns how many. */
+/* The next pass over cells that have had their mandatory rounds, each at most once. First those that have no interval
+ * over rounds yet: as many as can be brought to six rounds in `left_ns` (INFINITY: no budget), those that vary most for
+ * their cost before others. When there are none, those whose gain is near the best one's, and whose visit fits into
+ * `left_ns`. `ret`: room for n indexes, ascending; returns how many. */
 guint bh_share_pass(const BhShareCell *cells, guint n, double left_ns, guint *ret);
 
 typedef struct {
