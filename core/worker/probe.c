@@ -15,6 +15,9 @@
 
 #define WAITING_SHARE                                                                                                  \
   0.05 /* of a sample's wall time without the CPU: more is a disturbance where nothing should wait */
+/* Per worker. One costs at most a time slice of a few ms, so this many are at most a few per cent of a sample; any
+ * sample that lasts seconds has some, on the quietest machine. A sample below 100 ms is flagged by its first. */
+#define SWITCHES_PER_S 10.0
 #define WHOLE_SHARE 0.9999 /* of the time: a counter that counted for less is extrapolated, and said to be */
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -33,7 +36,8 @@ typedef struct {
 struct BhProbe {
   GArray *clocks;         /* of clockid_t: CPU time of every worker's process but this one */
   clockid_t worker_clock; /* of the only worker's thread */
-  gboolean expect_busy;   /* one worker, on a CPU of its own, that does not wait by design */
+  guint workers;
+  gboolean expect_busy; /* one worker, on a CPU of its own, that does not wait by design */
   Reading before, after;
   double last[N_SERIES]; /* of the sample just ended */
   guint inner;
@@ -123,6 +127,7 @@ void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
     add_process(probe, (pid_t)status_field(status, "\nTgid:"));
   }
   const gboolean blocking = session->problem && session->problem->problem.flags & BH_BLOCKING;
+  probe->workers = MAX(session->needs.workers, 1);
   probe->expect_busy = session->needs.workers == 1 && json_array_get_length(places) == 1 && pinned && !blocking;
   probe->worker_clock = thread_clock(tid);
 }
@@ -214,7 +219,8 @@ void bh_probe_keep(BhProbe *probe) {
     if (counter_value(probe, i, &value))
       g_array_append_val(probe->counted->pdata[i], value);
   }
-  const gboolean switched = probe->last[NIVCSW] > 0, faulted = probe->last[MAJFLT] > 0;
+  const double usual = SWITCHES_PER_S * probe->workers * (double)probe->wall_ns / (double)NS_PER_S;
+  const gboolean switched = probe->last[NIVCSW] > usual, faulted = probe->last[MAJFLT] > 0;
   const gboolean waited = probe->last[WAIT] * probe->inner > WAITING_SHARE * (double)probe->wall_ns;
   probe->n_switched += switched;
   probe->n_faulted += faulted;
