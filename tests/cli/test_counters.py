@@ -69,9 +69,13 @@ def test_sleeping_uses_no_cpu(tmp_path):
     assert cell["flagged"]["waiting"] is None
 
 
-def test_pinned_worker_is_watched(tmp_path):
-    (cell,), _ = run(tmp_path, ["pthread: {workers: 1, pin: compact}"])
-    assert isinstance(cell["flagged"]["waiting"], int)
+def test_only_worker_is_watched(tmp_path):
+    """Where it runs in the host's thread; one elsewhere sleeps between runs, which is no disturbance."""
+    cells, _ = run(tmp_path, ["serial", "pthread: {workers: 1, pin: compact}", "pthread: {workers: 2}",
+                              "fork: {workers: 1, transport: pipe}"])
+    serial, pool, two, pipe = [cell["flagged"]["waiting"] for cell in cells]
+    assert isinstance(serial, int) and isinstance(pool, int)
+    assert two is None and pipe is None
 
 
 def test_peak_memory(tmp_path):
