@@ -17,6 +17,8 @@ static const BhCommand commands[] = {
     {"describe", bh_cmd_describe, "show a plugin's parameters, help and requirements"},
     {"report", bh_cmd_report, "print the table of a stored run"},
     {"export", bh_cmd_export, "convert a stored run to csv, json, markdown or google-benchmark's JSON"},
+    {"compare", bh_cmd_compare, "read stored runs side by side (no gate: use ab)"},
+    {"history", bh_cmd_history, "keep runs over time, and look back"},
     {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
     {"doctor", bh_cmd_doctor, "say what would disturb a measurement here, and what to do about it"},
     {"check", bh_cmd_check, "check whether a plugin keeps the contract"},
