@@ -17,6 +17,7 @@ static const BhCommand commands[] = {
     {"describe", bh_cmd_describe, "show a plugin's parameters, help and requirements"},
     {"report", bh_cmd_report, "print the table of a stored run"},
     {"analyze", bh_cmd_analyze, "speedup, scalability, crossover and roofline of a stored run"},
+    {"peaks", bh_cmd_peaks, "measure this machine's flop/s and byte/s for 1 to all cores"},
     {"export", bh_cmd_export, "convert a stored run to csv, json, markdown or google-benchmark's JSON"},
     {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
     {"check", bh_cmd_check, "check whether a plugin keeps the contract"},

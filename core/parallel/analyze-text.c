@@ -258,14 +258,34 @@ static void draw_roofs(const Page *page, JsonArray *roofs) {
   bh_grid_draw(grid, page->out);
 }
 
+static void draw_machine(const Page *page, JsonArray *machine) {
+  static const char *const names[] = {"highest roofs, workers", "GFLOP/s", "GB/s", "balance (flop/byte)", NULL};
+  g_autoptr(BhGrid) grid = grid_of(page, names);
+  for (guint i = 0; i < json_array_get_length(machine); i++) {
+    JsonObject *one = json_array_get_object_element(machine, i);
+    bh_grid_add(grid, bh_fields_text(json_object_get_member(one, "workers")),
+                bh_grid_figure(grid, one, "gflops", bh_grid_short),
+                bh_grid_figure(grid, one, "gb_per_s", bh_grid_short),
+                bh_grid_figure(grid, one, "balance", bh_grid_short), NULL);
+  }
+  if (json_array_get_length(machine)) {
+    g_string_append_c(page->out, '\n');
+    bh_grid_draw(grid, page->out);
+  }
+}
+
 static void draw_roofline(const Page *page, JsonObject *section) {
   static const char *const names[] = {"cell", "flop/byte", "GFLOP/s", "GB/s", "bound", "of the roof", NULL};
   g_autoptr(BhGrid) grid = grid_of(page, names);
   const char *reason = bh_fields_string(section, "reason");
   JsonArray *roofs = bh_fields_array(section, "roofs"), *cells = bh_fields_array(section, "cells");
-  heading(page, "Roofline%s%s%s", reason ? ": none (" : "", reason ? reason : "", reason ? ")" : "");
-  if (json_array_get_length(roofs))
+  if (json_array_get_length(roofs)) {
+    heading(page, "Roofline");
     draw_roofs(page, roofs);
+    draw_machine(page, bh_fields_array(section, "machine"));
+  } else {
+    heading(page, "Roofline: none (%s)", reason);
+  }
   for (guint i = 0; i < json_array_get_length(cells); i++) {
     JsonObject *cell = json_array_get_object_element(cells, i);
     const char *bound = bh_fields_string(cell, "bound");

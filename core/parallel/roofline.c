@@ -179,6 +179,67 @@ static JsonObject *roof_object(const BhMerged *cell, gboolean highest) {
   return object;
 }
 
+enum { PEAK_GFLOPS, PEAK_GB, BALANCE, N_PEAKS };
+static const char *const peak_names[] = {"gflops", "gb_per_s", "balance"};
+
+typedef struct {
+  double flops, bytes; /* per run of each roof */
+} Peaks;
+
+/* `ns`: the flops roof, the bandwidth roof. */
+static void peaks_formula(const double *ns, double *ret, gconstpointer user) {
+  const Peaks *p = user;
+  ret[PEAK_GFLOPS] = p->flops / ns[0];
+  ret[PEAK_GB] = p->bytes / ns[1];
+  ret[BALANCE] = ret[PEAK_GFLOPS] / ret[PEAK_GB];
+}
+
+/* The machine's balance with as many workers: what a loop must do for each byte to be bound by computing. */
+static JsonObject *balance_object(guint workers, const BhMerged *flops, const BhMerged *bytes) {
+  JsonObject *object = json_object_new();
+  const char *why = NULL;
+  const Peaks peaks = {flops->first->flops, bytes->first->bytes};
+  BhEstimate figures[N_PEAKS];
+  g_autoptr(GPtrArray) both = g_ptr_array_new();
+  g_ptr_array_add(both, (gpointer)flops);
+  g_ptr_array_add(both, (gpointer)bytes);
+  g_autoptr(BhTimes) times = bh_times_new(both, BH_TIME_STEADY, &why);
+  if (times)
+    bh_times_estimate(times, peaks_formula, &peaks, N_PEAKS, figures);
+  json_object_set_int_member(object, "workers", workers);
+  for (guint k = 0; k < N_PEAKS; k++) {
+    if (!times)
+      figures[k] = bh_estimate_none(why);
+    bh_model_put(object, peak_names[k], &figures[k]);
+  }
+  return object;
+}
+
+static gint by_workers(gconstpointer a, gconstpointer b) {
+  const BhMerged *x = *(const BhMerged *const *)a, *y = *(const BhMerged *const *)b;
+  return (x->workers > y->workers) - (x->workers < y->workers);
+}
+
+static JsonArray *balances(const GPtrArray *roofs) {
+  JsonArray *list = json_array_new();
+  g_autoptr(GPtrArray) sorted = g_ptr_array_copy((GPtrArray *)roofs, NULL, NULL);
+  g_ptr_array_sort(sorted, by_workers);
+  for (guint i = 0, last = 0; i < sorted->len; i++) {
+    const guint workers = ((const BhMerged *)sorted->pdata[i])->workers;
+    const BhMerged *flops = best_roof(roofs, ROOF_FLOPS, workers), *bytes = best_roof(roofs, ROOF_BANDWIDTH, workers);
+    if (workers != last && flops && bytes)
+      json_array_add_object_element(list, balance_object(workers, flops, bytes));
+    last = workers;
+  }
+  return list;
+}
+
+/* Of the two kinds that a cell is held against. */
+static gboolean is_highest(const GPtrArray *roofs, const BhMerged *cell) {
+  const RoofKind kind = roof_kind(cell);
+  return kind != ROOF_OTHER && best_roof(roofs, kind, cell->workers) == cell;
+}
+
 static GPtrArray *find_roofs(const BhAnalysis *analysis) {
   GPtrArray *roofs = g_ptr_array_new();
   const char *glob = analysis->options->roofs;
@@ -200,7 +261,7 @@ JsonObject *bh_roofline(const BhAnalysis *analysis, GError **error) {
   JsonArray *list = json_array_new(), *cells = json_array_new();
   for (guint i = 0; i < roofs->len; i++) {
     const BhMerged *cell = g_ptr_array_index(roofs, i);
-    json_array_add_object_element(list, roof_object(cell, best_roof(roofs, roof_kind(cell), cell->workers) == cell));
+    json_array_add_object_element(list, roof_object(cell, is_highest(roofs, cell)));
   }
   for (guint i = 0; roofs->len && i < analysis->cells->len; i++) {
     const BhMerged *cell = g_ptr_array_index(analysis->cells, i);
@@ -210,6 +271,7 @@ JsonObject *bh_roofline(const BhAnalysis *analysis, GError **error) {
   const gboolean none = json_array_get_length(cells) == 0;
   JsonObject *section = json_object_new();
   json_object_set_array_member(section, "roofs", list);
+  json_object_set_array_member(section, "machine", balances(roofs));
   json_object_set_array_member(section, "cells", cells);
   bh_json_put_text(section, "reason",
                    !roofs->len ? "no cell of this run is a roof: add a workload that measures peaks to the matrix"
