@@ -85,11 +85,11 @@ static double open_end(double x) {
 /* `values`: one per round, NANs left out already. */
 static BhEstimate over_rounds(const double *values, guint n) {
   BhEstimate estimate = settle(bh_stats_median(values, n));
-  double low, high;
+  const BhSummary summary = bh_stats_summary(values, n);
   estimate.rounds = n;
-  if (bh_stats_median_interval(values, n, 0.95, &low, &high)) {
-    estimate.low = open_end(low);
-    estimate.high = open_end(high);
+  if (summary.has_interval) {
+    estimate.low = open_end(summary.low);
+    estimate.high = open_end(summary.high);
     estimate.interval = TRUE;
   } else {
     estimate.no_interval = "fewer than 6 rounds";

@@ -267,6 +267,8 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   json_object_set_string_member(line, "status", bh_cell_status_name(verdict.status));
   set_text(line, "reason", verdict.reason);
   json_object_set_boolean_member(line, "baseline", cell->baseline);
+  json_object_set_string_member(line, "primary", cell->measure.primary ? cell->measure.primary : "wall");
+  set_from(line, result, "primary_reason", json_node_new(JSON_NODE_NULL));
   const char *const null_keys[] = {"steady", "total", "cold_ns"};
   for (guint i = 0; i < G_N_ELEMENTS(null_keys); i++)
     set_from(line, result, null_keys[i], json_node_new(JSON_NODE_NULL));

@@ -118,6 +118,8 @@ static gboolean write_line(BhVisits *visits, const BhCell *cell, const BhVisit *
   g_autoptr(JsonObject) line = bh_cell_line_new(cell, visit->round, outcome);
   if (visit->arm)
     json_object_set_string_member(line, "arm", visit->arm);
+  if (visit->stage)
+    json_object_set_string_member(line, "stage", visit->stage);
   if (!bh_journal_append(visits->journal, line, error) || !bh_results_add(visit->results, line, error))
     return FALSE;
   visits->n++;
@@ -201,6 +203,10 @@ void bh_visits_close(BhVisits *visits) {
 gboolean bh_visits_interrupted(BhVisits *visits) {
   visits->interrupted = visits->interrupted || saw_signal(visits);
   return visits->interrupted;
+}
+
+const char *bh_visits_folder(const BhVisits *visits) {
+  return visits->scratch->root;
 }
 
 guint bh_visits_count(const BhVisits *visits) {
