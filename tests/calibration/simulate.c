@@ -303,6 +303,7 @@ static JsonObject *setting_json(const Options *options, const World *world, cons
   put_rate(object, "false_alarms_runs", o[EFFECT_NONE].runs_alarmed);
   put_rate(object, "false_alarms_cells", o[EFFECT_NONE].cells_alarmed);
   put_rate(object, "control_flagged", o[EFFECT_NONE].control);
+  put_rate(object, "suspects", o[EFFECT_NONE].suspects);
   json_object_set_double_member(object, "fdr",
                                 o[EFFECT_SEVERAL].false_share / (double)o[EFFECT_SEVERAL].runs_alarmed.of);
   json_object_set_double_member(object, "detectable", o[EFFECT_DETECTABLE].slowdown);
