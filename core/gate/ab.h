@@ -104,6 +104,7 @@ typedef struct {
   gboolean interrupted;          /* Ctrl-C, or the journal has no end: decided as far as possible */
   gboolean out_of_time;          /* the budget ended it */
   char *invalid;                 /* the environment was invalid (noise: abort, or too much rejected): why; else NULL */
+  JsonObject *environment;       /* the machine's record as in the journal; NULL: it has none */
   GPtrArray *environment_bad;    /* of BhAbFact: what of the machine's record is bad */
   GPtrArray *notes;              /* of char *: what a person should know */
   double wall_s;                 /* 0: unknown */

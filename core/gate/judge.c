@@ -35,9 +35,9 @@ static const double *doubles(const GArray *array) {
 /* ---- What the visits say ---- */
 
 static int severity(BhCellStatus status) {
-  static const int order[] = {[BH_CELL_OK] = 0,      [BH_CELL_SKIPPED] = 1,       [BH_CELL_UNSUPPORTED] = 2,
-                              [BH_CELL_FAILED] = 3,  [BH_CELL_TIMEOUT] = 4,       [BH_CELL_OUT_OF_MEMORY] = 5,
-                              [BH_CELL_CRASHED] = 6, [BH_CELL_WRONG] = 7};
+  static const int order[] = {
+      [BH_CELL_OK] = 0,      [BH_CELL_SKIPPED] = 1,       [BH_CELL_UNSUPPORTED] = 2, [BH_CELL_FAILED] = 3,
+      [BH_CELL_TIMEOUT] = 4, [BH_CELL_OUT_OF_MEMORY] = 5, [BH_CELL_CRASHED] = 6,     [BH_CELL_WRONG] = 7};
   return order[status];
 }
 
@@ -121,8 +121,7 @@ static Case case_new(const Judge *judge, const char *label, const char *const id
   Case c = {.cell = cell_new(label, &where)};
   take_visits(judge, c.cell, &where);
   c.screen = bh_ab_series_new(judge->results, &where, 0, rule->screen_rounds);
-  c.confirm =
-      bh_ab_series_new(judge->results, &where, rule->screen_rounds, rule->screen_rounds + rule->confirm_rounds);
+  c.confirm = bh_ab_series_new(judge->results, &where, rule->screen_rounds, rule->screen_rounds + rule->confirm_rounds);
   const BhAbSeries *seen = c.confirm->unit ? c.confirm : c.screen;
   c.cell->unit = g_strdup(seen->unit ? seen->unit : "");
   c.cell->higher_is_better = seen->higher_is_better;
@@ -146,9 +145,9 @@ static gboolean settle_status(BhAbCell *cell) {
   cell->outcome = worst->status == BH_CELL_WRONG ? BH_AB_WRONG : skip ? BH_AB_SKIPPED : BH_AB_BROKEN;
   cell->candidate_only = base->status == BH_CELL_OK;
   const char *who = candidate->status == BH_CELL_OK ? "base only"
-                    : cell->candidate_only         ? "candidate only"
-                    : base_worst                   ? "base worst, candidate too"
-                                                   : "both arms";
+                    : cell->candidate_only          ? "candidate only"
+                    : base_worst                    ? "base worst, candidate too"
+                                                    : "both arms";
   cell->reason = g_strdup_printf("%s, %s: %s", bh_cell_status_name(worst->status), who, worst->reason);
   return TRUE;
 }
@@ -231,9 +230,9 @@ static void judge_control(Judge *judge) {
   BhAbControl *control = &judge->report->control;
   const char *id = control_id(judge->results);
   if (!id) {
-    control->why = g_strdup(bh_fields_true(judge->results->run, "control")
-                                ? "no cell gave a figure that it could stand on"
-                                : "it was switched off by --no-control");
+    control->why =
+        g_strdup(bh_fields_true(judge->results->run, "control") ? "no cell gave a figure that it could stand on"
+                                                                : "it was switched off by --no-control");
     return;
   }
   const char *label = id;

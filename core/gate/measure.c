@@ -166,8 +166,7 @@ static gboolean add_control(Run *run, GPtrArray *active, GError **error) {
     if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
       return FALSE;
   }
-  Track *own =
-      add_track(run, track->label, track->cell[0], bh_control_cell(run->control), bh_ab_control_arms);
+  Track *own = add_track(run, track->label, track->cell[0], bh_control_cell(run->control), bh_ab_control_arms);
   g_ptr_array_add(active, own);
   return over(run) || visit_pair(run, own, 0, error);
 }

@@ -67,6 +67,7 @@ void bh_ab_report_free(BhAbReport *report) {
   g_free(report->control.why);
   cell_free(report->control.cell);
   g_free(report->invalid);
+  g_clear_pointer(&report->environment, json_object_unref);
   g_ptr_array_unref(report->environment_bad);
   g_ptr_array_unref(report->notes);
   g_free(report->exit_why);
@@ -126,8 +127,7 @@ static void take_arm(JsonObject *run, const char *name, BhAbArm *ret) {
   g_ptr_array_sort(ret->plugins, compare_plugins);
 }
 
-static void take_environment(JsonObject *run, GPtrArray *ret_bad) {
-  JsonObject *environment = bh_fields_object(run, "environment");
+static void take_environment(JsonObject *environment, GPtrArray *ret_bad) {
   g_autoptr(GList) names = environment ? json_object_get_members(environment) : NULL;
   for (GList *l = names; l; l = l->next) {
     JsonObject *field = bh_fields_object(environment, l->data);
@@ -206,7 +206,9 @@ BhAbReport *bh_ab_report_new(const BhResults *results, const BhAbJudging *judgin
   report->same_files = bh_fields_true(run, "same");
   take_arm(run, "base", &report->arm[BH_SIDE_BASE]);
   take_arm(run, "candidate", &report->arm[BH_SIDE_CANDIDATE]);
-  take_environment(run, report->environment_bad);
+  JsonObject *environment = bh_fields_object(run, "environment");
+  report->environment = environment ? json_object_ref(environment) : NULL;
+  take_environment(environment, report->environment_bad);
   take_notes(results, report->notes);
   take_end(report, results->end);
   report->visits = results->records->len + results->struck->len;

@@ -39,8 +39,7 @@ static void add_pair(BhAbSeries *series, const BhAbWhere *where, const BhCellRec
   series->attempted++;
   for (guint side = 0; side < 2; side++) {
     bh_better better = BH_LOWER;
-    const gboolean found =
-        bh_results_primary(records[side], &where->primary, &value[side], &better, &series->unit);
+    const gboolean found = bh_results_primary(records[side], &where->primary, &value[side], &better, &series->unit);
     char *problem = figure_problem(where, records[side], found, value[side], side);
     if (found)
       series->higher_is_better = better == BH_HIGHER;
