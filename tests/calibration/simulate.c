@@ -335,7 +335,6 @@ static gboolean parse(int argc, char **argv, Options *o) {
       {"screen-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.screen_shift, "another rule: see rule.h", "X"},
       {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.margin, "another rule", "X"},
       {"equivalence", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalence, "another rule", "X"},
-      {"equivalent-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalent_shift, "another rule", "X"},
       {"q", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.q, "another rule", "X"},
       {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- how often the rule that decides is wrong");
