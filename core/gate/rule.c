@@ -11,11 +11,15 @@
 
 #define Z_95 1.6448536269514722 /* quantile .95 of the normal distribution */
 #define POWER 0.8               /* of `detectable` */
-#define NEAR 0.75               /* of the margin: what is called equivalent has its estimate within this */
 
 BhRule bh_rule_default(void) {
-  return (BhRule){
-      .screen_rounds = 10, .confirm_rounds = 30, .screen_shift = 0.01, .margin = 0.02, .q = 0.05, .equivalence = 0.05};
+  return (BhRule){.screen_rounds = 10,
+                  .confirm_rounds = 30,
+                  .screen_shift = 0.01,
+                  .margin = 0.02,
+                  .q = 0.05,
+                  .equivalence = 0.05,
+                  .equivalent_shift = 0.015};
 }
 
 const char *bh_verdict_name(BhVerdict verdict) {
@@ -97,7 +101,7 @@ static void test(const BhRule *rule, const double *d, guint n, BhDecision *ret) 
  * really are 5 % slower equivalent; so the estimate must lie near 0 as well (docs/calibration.md has the figures). */
 static gboolean equivalent(const BhRule *rule, const BhDecision *d) {
   const double zone = log1p(rule->equivalence);
-  return d->has_interval && d->low90 > -zone && d->high90 < zone && fabs(d->shift) <= NEAR * log1p(rule->margin);
+  return d->has_interval && d->low90 > -zone && d->high90 < zone && fabs(d->shift) <= log1p(rule->equivalent_shift);
 }
 
 static BhVerdict verdict(const BhRule *rule, const BhDecision *d, double p_better_adjusted, gboolean tested) {

@@ -112,15 +112,13 @@ static void add_rule(GString *text, const BhAbReport *report) {
   BhKnown known;
   g_autofree char *shift = setting(rule->screen_shift), *margin = setting(rule->margin), *q = setting(rule->q);
   g_autofree char *zone = setting(rule->equivalence);
-  g_string_append_printf(
-      text,
-      "The rule: cells more than %s off after %u screening rounds are measured in %u fresh rounds; "
-      "regressed means that "
-      "an exact signed-rank test there puts the change beyond %s at a false discovery rate of %s, "
-      "and that the estimate "
-      "is at least as large; equivalent means that the 90 %% interval lies within +-%s and the estimate within three "
-      "quarters of the margin. ",
-      shift, rule->screen_rounds, rule->confirm_rounds, margin, q, zone);
+  g_string_append_printf(text,
+                         "The rule: cells more than %s off after %u screening rounds are measured in %u fresh rounds; "
+                         "regressed means that "
+                         "an exact signed-rank test there puts the change beyond %s at a false discovery rate of %s, "
+                         "and that the estimate "
+                         "is at least as large; equivalent means that the 90 %% interval lies within +-%s. ",
+                         shift, rule->screen_rounds, rule->confirm_rounds, margin, q, zone);
   if (!bh_rule_known(rule, &known)) {
     g_string_append(text, "How often the rule errs with these settings has not been measured (docs/calibration.md). ");
     return;

@@ -343,7 +343,7 @@ static JsonObject *setting_json(const Options *options, const World *world, cons
   put_rate(object, "suspects", o[EFFECT_NONE].suspects);
   json_object_set_double_member(object, "fdr",
                                 o[EFFECT_SEVERAL].false_share / (double)o[EFFECT_SEVERAL].runs_alarmed.of);
-  json_object_set_double_member(object, "detectable", o[EFFECT_DETECTABLE].slowdown);
+  json_object_set_double_member(object, "detectable_median", o[EFFECT_DETECTABLE].slowdown);
   for (Effect e = 0; e < EFFECT_N; e++) {
     JsonObject *verdicts = json_object_new();
     for (guint v = 0; v < 4; v++)
@@ -373,6 +373,7 @@ static gboolean parse(int argc, char **argv, Options *o) {
       {"screen-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.screen_shift, "another rule: see rule.h", "X"},
       {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.margin, "another rule", "X"},
       {"equivalence", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalence, "another rule", "X"},
+      {"equivalent-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.equivalent_shift, "another rule", "X"},
       {"q", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.q, "another rule", "X"},
       {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- how often the rule that decides is wrong");
