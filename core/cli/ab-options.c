@@ -137,12 +137,16 @@ static gboolean read_rounds(const char *option, gint given, gint least, guint *r
 static gboolean settle_rule(BhAbOptions *o, GError **error) {
   o->rule = bh_rule_default();
   o->rule_given = o->raw.margin || o->raw.equivalence || o->raw.fdr || o->raw.screen_shift;
-  return read_rounds("screen-rounds", o->raw.screen_rounds, LEAST_SCREEN, &o->rule.screen_rounds, error) &&
-         read_rounds("confirm-rounds", o->raw.confirm_rounds, LEAST_SCREEN, &o->rule.confirm_rounds, error) &&
-         read_share("screen-shift", o->raw.screen_shift, 1, &o->rule.screen_shift, error) &&
-         read_share("margin", o->raw.margin, 1, &o->rule.margin, error) &&
-         read_share("equivalence", o->raw.equivalence, 1, &o->rule.equivalence, error) &&
-         read_share("fdr", o->raw.fdr, 0.5, &o->rule.q, error);
+  if (!(read_rounds("screen-rounds", o->raw.screen_rounds, LEAST_SCREEN, &o->rule.screen_rounds, error) &&
+        read_rounds("confirm-rounds", o->raw.confirm_rounds, LEAST_SCREEN, &o->rule.confirm_rounds, error) &&
+        read_share("screen-shift", o->raw.screen_shift, 1, &o->rule.screen_shift, error) &&
+        read_share("margin", o->raw.margin, 1, &o->rule.margin, error) &&
+        read_share("equivalence", o->raw.equivalence, 1, &o->rule.equivalence, error) &&
+        read_share("fdr", o->raw.fdr, 0.5, &o->rule.q, error)))
+    return FALSE;
+  /* What reaches the margin is never called unchanged. */
+  o->rule.equivalent_shift = MIN(o->rule.equivalent_shift, o->rule.margin);
+  return TRUE;
 }
 
 static gboolean settle_texts(BhAbOptions *o, GError **error) {

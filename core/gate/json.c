@@ -134,6 +134,7 @@ static JsonObject *rule_object(const BhRule *rule) {
   bh_json_put_number(object, "margin", TRUE, rule->margin);
   bh_json_put_number(object, "q", TRUE, rule->q);
   bh_json_put_number(object, "equivalence", TRUE, rule->equivalence);
+  bh_json_put_number(object, "equivalent_shift", TRUE, rule->equivalent_shift);
   return object;
 }
 

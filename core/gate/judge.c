@@ -50,9 +50,16 @@ static const BhCellResult *visits_of(const Judge *judge, const BhAbWhere *where,
   return NULL;
 }
 
+/* About the precision of one process alone, which is one of many here and short by design. */
+static gboolean is_about_process(const char *flag) {
+  static const char *const flags[] = {"interval-wide", "few-samples", "no-steady-state", NULL};
+  return g_strv_contains(flags, flag);
+}
+
 static void take_flags(BhAbCell *cell, const BhCellRecord *record) {
   for (guint i = 0; i < record->flags->len; i++)
-    if (!g_ptr_array_find_with_equal_func(cell->flags, record->flags->pdata[i], g_str_equal, NULL))
+    if (!is_about_process(record->flags->pdata[i]) &&
+        !g_ptr_array_find_with_equal_func(cell->flags, record->flags->pdata[i], g_str_equal, NULL))
       g_ptr_array_add(cell->flags, g_strdup(record->flags->pdata[i]));
 }
 
@@ -174,8 +181,8 @@ static const char *inconclusive_why(const BhAbReport *report, const BhAbCell *ce
   if (fabs(d->shift) >= margin)
     return "looks changed, but not beyond doubt";
   if (d->low90 <= -zone || d->high90 >= zone)
-    return "too noisy here to call it unchanged";
-  return "between unchanged and changed";
+    return "too noisy to call it unchanged";
+  return "a small change, neither to be called unchanged nor a regression";
 }
 
 /* The test of fewer pairs than planned is still exact, as time knows nothing of the figures; so a change that it shows

@@ -45,6 +45,7 @@ static JsonObject *rule_object(const BhRule *rule) {
   json_object_set_double_member(object, "margin", rule->margin);
   json_object_set_double_member(object, "q", rule->q);
   json_object_set_double_member(object, "equivalence", rule->equivalence);
+  json_object_set_double_member(object, "equivalent_shift", rule->equivalent_shift);
   return object;
 }
 

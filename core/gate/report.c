@@ -93,7 +93,8 @@ static gboolean take_rule(JsonObject *run, BhRule *ret) {
   return take_count(rule, "screen_rounds", &ret->screen_rounds) &&
          take_count(rule, "confirm_rounds", &ret->confirm_rounds) &&
          take_share(rule, "screen_shift", &ret->screen_shift) && take_share(rule, "margin", &ret->margin) &&
-         take_share(rule, "q", &ret->q) && take_share(rule, "equivalence", &ret->equivalence);
+         take_share(rule, "q", &ret->q) && take_share(rule, "equivalence", &ret->equivalence) &&
+         take_share(rule, "equivalent_shift", &ret->equivalent_shift);
 }
 
 static int compare_plugins(gconstpointer a, gconstpointer b) {
@@ -184,8 +185,8 @@ BhAbReport *bh_ab_report_new(const BhResults *results, const BhAbJudging *judgin
   }
   if (!take_rule(run, &report->rule)) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
-                "%s: 'rule' of the run line: expected screen_rounds, confirm_rounds, screen_shift, margin, q and "
-                "equivalence",
+                "%s: 'rule' of the run line: expected screen_rounds, confirm_rounds, screen_shift, margin, q, "
+                "equivalence and equivalent_shift",
                 path);
     return NULL;
   }
