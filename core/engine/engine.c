@@ -1,100 +1,184 @@
 /* SPDX-License-Identifier: MIT
- * Owns the order of a run: which cell is visited next, and how much time it gets. */
+ * Owns a run as a whole: the schedule's visits made for real, what is done about noise, who watches is told. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/schedule.h"
 
-#define LEAST_SHARE_NS INT64_C(1000000) /* of a spent budget: the worker still takes its fewest samples */
+#include <math.h>
+#include <string.h>
+
+#define MOST_REJECTED 0.2 /* of all visits: a machine that is always disturbed is said to be, not waited for */
+#define MOST_IN_A_ROW 3   /* of one visit */
 
 typedef struct {
   const BhPlan *plan;
   BhJournal *journal;
   BhResults *results;
   BhVisits *visits;
-  gint64 start_ns;
-  guint left; /* cells x rounds still to run, for sharing the budget */
+  const BhWatcher *watcher;
+  BhRunSummary *summary;
+  guint expected;    /* visits that every run has */
+  BhOutlook outlook; /* the schedule's last word */
+  char *span_from;   /* when the first visit since the last round line began; NULL: there was none */
 } Run;
 
-/* What is left of the suite's budget, shared evenly among what is left to run. */
-static void share_budget(const Run *run, BhMeasure *measure) {
-  const gint64 budget = run->plan->measure.budget_ns;
-  if (budget <= 0 || !run->left)
-    return;
-  const gint64 spent = (gint64)bh_clock_now_ns() - run->start_ns;
-  const gint64 share = MAX((budget - spent) / run->left, LEAST_SHARE_NS);
-  measure->max_time_ns = measure->max_time_ns > 0 ? MIN(measure->max_time_ns, share) : share;
-  measure->warmup_ns = MIN(measure->warmup_ns, share / 5);
+/* ---- Noise ---- */
+
+static gboolean policy_is(const Run *run, const char *policy) {
+  return !g_strcmp0(run->plan->measure.noise, policy);
 }
 
-static gboolean run_cell(Run *run, const BhCell *cell, guint round, GError **error) {
-  BhVisit visit = {.round = round, .measure = cell->measure, .results = run->results};
-  gint64 wall_ns;
-  share_budget(run, &visit.measure);
-  return bh_visits_run(run->visits, run->plan, cell, &visit, &wall_ns, error);
+/* TRUE: `n` more records may be struck. */
+static gboolean may_reject(Run *run, guint n) {
+  if (!policy_is(run, "reject"))
+    return FALSE;
+  const guint all = MAX(run->expected, bh_visits_count(run->visits));
+  if (run->summary->rejected + n <= MOST_REJECTED * all)
+    return TRUE;
+  run->summary->kept_disturbed += n;
+  return FALSE;
 }
 
-/* ---- All cells ---- */
+/* A struck record's visit is made once more. */
+static void count_rejected(Run *run) {
+  BhOutlook what = run->outlook;
+  what.more = 1;
+  run->summary->rejected++;
+  if (run->watcher && run->watcher->outlook)
+    run->watcher->outlook(run->watcher->user, &what);
+}
 
-static guint count_left(const Run *run, guint *ret_done) {
-  guint left = 0;
-  *ret_done = 0;
-  for (guint i = 0; i < run->plan->cells->len; i++) {
-    const BhCell *cell = run->plan->cells->pdata[i];
-    for (guint round = 0; round < cell->measure.rounds; round++)
-      if (bh_results_find(run->results, cell->id, round))
-        (*ret_done)++;
-      else
-        left++;
+static gboolean strike(BhJournal *journal, BhResults *results, const char *id, guint round, const char *why,
+                       GError **error) {
+  g_autoptr(JsonObject) line = json_object_new();
+  json_object_set_string_member(line, "type", "retry");
+  json_object_set_string_member(line, "id", id);
+  json_object_set_int_member(line, "round", round);
+  json_object_set_string_member(line, "reason", why);
+  return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
+}
+
+/* ---- What the schedule asks for ---- */
+
+/* Times that something else disturbed are worth nothing; that a cell is wrong or crashes is. */
+static gboolean visit(void *user, const BhCell *cell, guint round, const BhMeasure *measure, GError **error) {
+  Run *run = user;
+  const BhVisit one = {.round = round, .measure = *measure, .results = run->results};
+  if (!run->span_from)
+    run->span_from = bh_journal_now_text();
+  for (guint again = 0;; again++) {
+    gint64 wall_ns;
+    if (!bh_visits_run(run->visits, run->plan, cell, &one, &wall_ns, error))
+      return FALSE;
+    const BhCellRecord *record = bh_results_find(run->results, cell->id, round);
+    const char *why = record ? bh_disturbance_rejects(bh_visits_last(run->visits)) : NULL;
+    if (!why)
+      return TRUE;
+    if (policy_is(run, "abort"))
+      run->summary->aborted = why;
+    if (record->status != BH_CELL_OK || again >= MOST_IN_A_ROW || bh_visits_interrupted(run->visits) ||
+        !may_reject(run, 1))
+      return TRUE;
+    if (!strike(run->journal, run->results, cell->id, round, why, error))
+      return FALSE;
+    count_rejected(run);
   }
-  return left;
 }
 
-/* What happened meanwhile on the machine; nothing when no cell of this round was left to run. */
-static gboolean end_round(Run *run, guint round, const char *started, GError **error) {
+/* Of BhCellRecord: what the visits of this round have left, and is a time. */
+static GPtrArray *timed_of(const Run *run, guint from, gint round) {
+  GPtrArray *records = g_ptr_array_new();
+  for (guint i = from; round >= 0 && i < run->results->records->len; i++) {
+    const BhCellRecord *record = run->results->records->pdata[i];
+    if (record->round == (guint)round && record->status == BH_CELL_OK)
+      g_ptr_array_add(records, (gpointer)record);
+  }
+  return records;
+}
+
+/* A round shows steal that no single visit could: the kernel counts in ticks. */
+static gboolean round_over(void *user, gint round, gboolean *ret_again, GError **error) {
+  Run *run = user;
   BhDisturbance disturbance;
+  *ret_again = FALSE;
   if (!bh_visits_span(run->visits, &disturbance))
     return TRUE;
-  g_autoptr(JsonObject) line = bh_journal_round_line(round, started, &disturbance, FALSE);
-  return bh_journal_append(run->journal, line, error) && bh_results_add(run->results, line, error);
+  g_autofree char *started = g_steal_pointer(&run->span_from);
+  const char *why = bh_disturbance_rejects(&disturbance);
+  g_autoptr(GPtrArray) records = timed_of(run, run->results->span_from, round);
+  if (why && policy_is(run, "abort"))
+    run->summary->aborted = why;
+  *ret_again = why && records->len && !bh_visits_interrupted(run->visits) && may_reject(run, records->len);
+  g_autoptr(JsonObject) line = bh_journal_round_line(round, started, &disturbance, *ret_again);
+  if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
+    return FALSE;
+  for (guint i = 0; *ret_again && i < records->len; i++) {
+    const BhCellRecord *record = records->pdata[i];
+    if (!strike(run->journal, run->results, record->id, record->round, why, error))
+      return FALSE;
+    count_rejected(run);
+  }
+  return TRUE;
 }
 
-static gboolean run_round(Run *run, guint round, GError **error) {
-  guint n = 0;
-  g_autofree char *started = bh_journal_now_text();
-  g_autofree guint *order = bh_plan_order(run->plan, round, &n);
-  for (guint i = 0; i < n && !bh_visits_interrupted(run->visits); i++) {
-    const BhCell *cell = run->plan->cells->pdata[order[i]];
-    if (bh_results_find(run->results, cell->id, round))
-      continue;
-    if (!run_cell(run, cell, round, error))
-      return FALSE;
-    run->left = run->left ? run->left - 1 : 0;
+static gboolean ended(void *user) {
+  const Run *run = user;
+  return run->summary->aborted || bh_visits_interrupted(run->visits);
+}
+
+static gint64 now_ns(void *user) {
+  (void)user;
+  return (gint64)bh_clock_now_ns();
+}
+
+static void outlook(void *user, const BhOutlook *what) {
+  Run *run = user;
+  run->outlook = *what;
+  run->outlook.more = 0;
+  if (run->watcher && run->watcher->outlook)
+    run->watcher->outlook(run->watcher->user, what);
+}
+
+/* ---- The run ---- */
+
+static void tell_start(Run *run) {
+  guint left = 0, done = 0;
+  for (guint i = 0; i < run->plan->cells->len; i++) {
+    const BhCell *cell = run->plan->cells->pdata[i];
+    const BhCellResult *before = g_hash_table_lookup(run->results->index, cell->id);
+    run->expected += cell->measure.rounds;
+    done += before ? before->rounds->len : 0;
+    for (guint round = 0; round < cell->measure.rounds; round++)
+      left += !bh_results_find(run->results, cell->id, round);
   }
-  return end_round(run, round, started, error);
+  if (run->watcher && run->watcher->started)
+    run->watcher->started(run->watcher->user, run->plan, left + done, done);
 }
 
 gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *results, const BhWatcher *watcher,
                        BhRunSummary *ret_summary, GError **error) {
-  Run run = {.plan = plan, .journal = journal, .results = results};
-  guint done;
-  run.start_ns = (gint64)bh_clock_now_ns();
-  run.left = count_left(&run, &done);
-  if (watcher && watcher->started)
-    watcher->started(watcher->user, plan, run.left + done, done);
+  Run run = {.plan = plan, .journal = journal, .results = results, .watcher = watcher, .summary = ret_summary};
+  const BhScheduleHost host = {
+      .user = &run, .visit = visit, .round_over = round_over, .ended = ended, .now_ns = now_ns, .outlook = outlook};
+  const gint64 start_ns = (gint64)bh_clock_now_ns();
+  gint64 inside_ns = 0;
   *ret_summary = (BhRunSummary){0};
+  tell_start(&run);
   run.visits = bh_visits_open(journal, watcher, error);
   gboolean ok = run.visits != NULL;
-  const guint rounds = bh_plan_rounds(plan);
-  for (guint round = 0; ok && round < rounds && !bh_visits_interrupted(run.visits); round++)
-    ok = run_round(&run, round, error);
-  gint64 inside_ns = 0;
-  if (run.visits) {
+  if (ok) {
+    BhScheduleEnd end;
+    ok = bh_schedule_run(plan, results, &host, &end, error);
     ret_summary->cells_run = bh_visits_count(run.visits);
     ret_summary->interrupted = bh_visits_interrupted(run.visits);
+    ret_summary->left_out = end.left_out;
+    ret_summary->unvisited = end.unvisited;
     inside_ns = bh_visits_inside_ns(run.visits);
   }
   g_clear_pointer(&run.visits, bh_visits_close);
-  const gint64 wall_ns = (gint64)bh_clock_now_ns() - run.start_ns;
+  g_free(run.span_from);
+  const gint64 wall_ns = (gint64)bh_clock_now_ns() - start_ns;
   ret_summary->wall_s = (double)wall_ns * 1e-9;
   ret_summary->overhead_s = (double)MAX(wall_ns - inside_ns, 0) * 1e-9;
   if (watcher && watcher->finished)
@@ -102,20 +186,29 @@ gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *result
   return ok;
 }
 
+/* ---- Before it ---- */
+
+/* Of guint. */
+static GArray *failed_rounds(const BhResults *results, const BhCell *cell) {
+  GArray *rounds = g_array_new(FALSE, FALSE, sizeof(guint));
+  const BhCellResult *all = g_hash_table_lookup(results->index, cell->id);
+  for (guint i = 0; all && i < all->rounds->len; i++) {
+    const BhCellRecord *record = all->rounds->pdata[i];
+    if (record->status != BH_CELL_OK)
+      g_array_append_val(rounds, record->round);
+  }
+  return rounds;
+}
+
 gboolean bh_engine_retry_failed(const BhPlan *plan, BhJournal *journal, BhResults *results, guint *ret_n,
                                 GError **error) {
   *ret_n = 0;
   for (guint i = 0; i < plan->cells->len; i++) {
     const BhCell *cell = plan->cells->pdata[i];
-    for (guint round = 0; round < cell->measure.rounds; round++) {
-      const BhCellRecord *record = bh_results_find(results, cell->id, round);
-      if (!record || record->status == BH_CELL_OK)
-        continue;
-      g_autoptr(JsonObject) line = json_object_new();
-      json_object_set_string_member(line, "type", "retry");
-      json_object_set_string_member(line, "id", cell->id);
-      json_object_set_int_member(line, "round", round);
-      if (!bh_journal_append(journal, line, error) || !bh_results_add(results, line, error))
+    g_autoptr(GArray) again = failed_rounds(results, cell);
+    for (guint k = 0; k < again->len; k++) {
+      const guint round = g_array_index(again, guint, k);
+      if (!strike(journal, results, cell->id, round, "it did not end ok (--retry-failed)", error))
         return FALSE;
       (*ret_n)++;
     }

@@ -137,6 +137,8 @@ static void merge_round(BhMerged *cell, const BhCellRecord *record) {
 
 static char *group_key(const BhCellRecord *record) {
   GString *key = g_string_new(record->workload);
+  if (record->arm) /* a comparison's arms are no cells of one run: no ratio between them here */
+    g_string_append_printf(key, "\n[%s]", record->arm);
   g_autoptr(GList) names = g_list_sort(json_object_get_members(record->params), (GCompareFunc)strcmp);
   for (GList *l = names; l; l = l->next) {
     g_autofree char *value = bh_fields_text(json_object_get_member(record->params, l->data));

@@ -59,6 +59,11 @@ static double *ranks_of(const double *x, guint n) {
 double bh_stats_effective_n(const double *x, guint n) {
   if (n < MIN_EFFECTIVE)
     return n;
+  guint same = 1;
+  while (same < n && x[same] <= x[0] && x[same] >= x[0])
+    same++;
+  if (same == n) /* nothing varies, so nothing is alike */
+    return n;
   g_autofree double *ranks = ranks_of(x, n);
   const double r = (n * bh_stats_autocorrelation(ranks, n) + 1) / (n - 3.0);
   const double bounded = CLAMP(r, 0, 0.95);

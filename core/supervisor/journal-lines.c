@@ -154,10 +154,13 @@ JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double w
   return line;
 }
 
-JsonObject *bh_journal_round_line(guint round, const char *started, const BhDisturbance *disturbance,
+JsonObject *bh_journal_round_line(gint round, const char *started, const BhDisturbance *disturbance,
                                   gboolean rejected) {
   JsonObject *line = new_line("round");
-  json_object_set_int_member(line, "round", round);
+  if (round >= 0)
+    json_object_set_int_member(line, "round", round);
+  else
+    json_object_set_null_member(line, "round");
   json_object_set_string_member(line, "started", started);
   json_object_set_double_member(line, "wall_s", (double)disturbance->wall_ns * 1e-9);
   json_object_set_object_member(line, "disturbance", bh_disturbance_to_json(disturbance));

@@ -36,6 +36,7 @@ struct BhVisits {
   BhDisturbanceMeter *meter;
   BhReading span_start, span_end; /* around the visits since bh_visits_span */
   gboolean has_span;
+  BhDisturbance last; /* during the last visit */
   gint64 inside_ns;
   guint n;
   gboolean interrupted;
@@ -123,7 +124,8 @@ static BhDisturbance take_reading(BhVisits *visits, const BhReading *before) {
   if (!visits->has_span)
     visits->span_start = *before;
   visits->has_span = TRUE;
-  return bh_disturbance_between(before, &visits->span_end);
+  visits->last = bh_disturbance_between(before, &visits->span_end);
+  return visits->last;
 }
 
 static gboolean write_line(BhVisits *visits, const BhCell *cell, const BhVisit *visit, const BhOutcome *outcome,
@@ -133,6 +135,8 @@ static gboolean write_line(BhVisits *visits, const BhCell *cell, const BhVisit *
   bh_disturbance_add_flags(disturbance, json_object_get_array_member(line, "flags"));
   if (visit->arm)
     json_object_set_string_member(line, "arm", visit->arm);
+  if (visit->stage)
+    json_object_set_string_member(line, "stage", visit->stage);
   if (!bh_journal_append(visits->journal, line, error) || !bh_results_add(visit->results, line, error))
     return FALSE;
   visits->n++;
@@ -223,6 +227,10 @@ gboolean bh_visits_interrupted(BhVisits *visits) {
   return visits->interrupted;
 }
 
+const char *bh_visits_folder(const BhVisits *visits) {
+  return visits->scratch->root;
+}
+
 guint bh_visits_count(const BhVisits *visits) {
   return visits->n;
 }
@@ -237,4 +245,8 @@ gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret) {
   *ret = bh_disturbance_between(&visits->span_start, &visits->span_end);
   visits->has_span = FALSE;
   return TRUE;
+}
+
+const BhDisturbance *bh_visits_last(const BhVisits *visits) {
+  return &visits->last;
 }

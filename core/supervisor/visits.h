@@ -8,10 +8,20 @@
 #include "results/results.h"
 #include "supervisor/journal.h"
 
+/* What comes after the rounds that every cell has, as far as that is known. */
+typedef struct {
+  gint more;      /* visits that were now decided on, besides those told of before; below 0: given up */
+  double topup_s; /* expected for all visits besides those told of at the start */
+  gboolean bound; /* it is the most, no expectation */
+  double left_s;  /* of the budget; INFINITY: none */
+} BhOutlook;
+
 /* What a person watching wants to know. All called in the thread that visits. Any may be NULL. */
 typedef struct {
   void *user;
-  void (*started)(void *user, const BhPlan *plan, guint total, guint already_done); /* total: cells x rounds */
+  /* total: cells x rounds, and what a resumed journal has besides */
+  void (*started)(void *user, const BhPlan *plan, guint total, guint already_done);
+  void (*outlook)(void *user, const BhOutlook *outlook); /* again and again */
   void (*cell_started)(void *user, const BhCell *cell, guint round);
   void (*cell_phase)(void *user, const BhCell *cell, const char *phase);
   void (*cell_log)(void *user, const BhCell *cell, const char *text);
@@ -24,6 +34,7 @@ typedef struct BhVisits BhVisits;
 typedef struct {
   guint round;
   const char *arm;    /* into the line, as `arm`; NULL: none */
+  const char *stage;  /* the same, as `stage` */
   BhMeasure measure;  /* the cell's, or what is left of it */
   BhResults *results; /* the line is added here too */
 } BhVisit;
@@ -40,8 +51,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhVisits, bh_visits_close)
 gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
                        gint64 *ret_wall_ns, GError **error);
 gboolean bh_visits_interrupted(BhVisits *visits);   /* a signal came, now or earlier */
+/* The scratch folder, for files that visits need; gone when they close. Theirs. */
+const char *bh_visits_folder(const BhVisits *visits);
 guint bh_visits_count(const BhVisits *visits);      /* lines written */
 gint64 bh_visits_inside_ns(const BhVisits *visits); /* of all visits, open..close of the cells themselves */
+/* What happened on the machine during the last visit that ended. */
+const BhDisturbance *bh_visits_last(const BhVisits *visits);
 /* What happened on the machine from the beginning of the first visit since the last call of this function to the end
  * of the last one; FALSE: there was no visit. Ask after every round (or pair): it is what a round is judged by. */
 gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret);

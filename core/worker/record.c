@@ -122,6 +122,29 @@ static JsonArray *kernels(const BhSession *s) {
   return array;
 }
 
+/* Precision is the primary figure's; one with a value per process has none in here. */
+static gboolean too_wide(const BhSession *s, const BhSampling *sampling) {
+  const double precision = s->request->measure.precision;
+  const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
+  const BhSummary summary = bh_stats_summary((const double *)(void *)values->data, values->len);
+  return precision > 0 && sampling->stopped != BH_STOP_MIN_SAMPLES && !bh_stats_precise(&summary, precision);
+}
+
+/* Why the primary figure is missing, for people; NULL: it is there, or is not the worker's to tell. */
+static char *no_primary(const BhSession *s, const BhSampling *sampling) {
+  const char *text = s->request->measure.primary;
+  BhPrimary primary;
+  if (!bh_primary_parse(text ? text : "wall", &primary) || !bh_primary_per_sample(&primary) || sampling->primary->len)
+    return NULL;
+  if (primary.kind == BH_PRIMARY_METRIC)
+    return g_strdup_printf("the workload reported no metric '%s' in %u samples", primary.name,
+                           sampling->samples_ns->len);
+  if (primary.kind == BH_PRIMARY_COUNTER)
+    return g_strdup_printf("no counter '%s' was read: see `counters`, and give its group in measure.counters",
+                           primary.name);
+  return g_strdup("CPU time could not be read");
+}
+
 static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean misplaced) {
   JsonArray *array = json_array_new();
   if (s->problem && s->needs.workers) {
@@ -142,8 +165,11 @@ static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean
     json_array_add_string_element(array, "no-steady-state");
   if (!summary.has_interval)
     json_array_add_string_element(array, "few-samples");
-  else if (s->request->measure.precision > 0 && !bh_stats_precise(&summary, s->request->measure.precision))
+  else if (too_wide(s, sampling))
     json_array_add_string_element(array, "interval-wide");
+  g_autofree char *reason = no_primary(s, sampling);
+  if (reason)
+    json_array_add_string_element(array, "no-primary");
   if (sampling->coarse)
     json_array_add_string_element(array, "below-clock-resolution");
   if (bh_probe_flagged_share(s->probe) > DISTURBED_SHARE)
@@ -167,8 +193,12 @@ JsonObject *bh_record_new(BhSession *s, bh_status status, const BhSampling *samp
   JsonObject *record = json_object_new();
   add_reason(record, s, status);
   add_figures(record, s, sampling);
-  if (sampling)
+  if (sampling) {
     bh_probe_add_to_record(s->probe, record);
+    g_autofree char *reason = no_primary(s, sampling);
+    if (reason)
+      json_object_set_string_member(record, "primary_reason", reason);
+  }
   add_model(record, s);
   json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
   gboolean misplaced;

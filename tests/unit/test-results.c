@@ -301,10 +301,15 @@ static void test_round_line(void) {
   g_assert_cmpuint(((const BhCellRecord *)results->records->pdata[0])->flags->len, ==, 1);
   g_assert_false(is_disturbed(results, 1));
   g_autoptr(BhResults) resumed =
-      parse(RUN GOOD "{\"type\":\"resume\"}\n" SECOND ROUND("0", "\"steal\"") ROUND("1", "\"steal\""), &error);
+      parse(RUN GOOD "{\"type\":\"resume\"}\n" SECOND ROUND("1", "\"steal\"") ROUND("0", "\"steal\""), &error);
   g_assert_no_error(error);
   g_assert_false(is_disturbed(resumed, 0));
   g_assert_true(is_disturbed(resumed, 1));
+  /* A pass over some cells, each at a round of its own: what came since the line above it. */
+  g_autoptr(BhResults) passed = parse(RUN GOOD ROUND("0", "null") SECOND ROUND("null", "\"steal\""), &error);
+  g_assert_no_error(error);
+  g_assert_false(is_disturbed(passed, 0));
+  g_assert_true(is_disturbed(passed, 1));
   g_assert_null(parse(RUN ROUND("-1", "null"), &error));
   g_assert_nonnull(strstr(error->message, "j:2: 'round' of a round line: expected a whole number"));
 #undef ROUND
