@@ -96,12 +96,20 @@ static void take_samples(BhStoredCell *cell, const BhFigure *steady) {
   cell->why = steady->why;
 }
 
+/* Of a comparison's journal, the reader puts the arm behind the labels; here it is the run's. */
+static char *label_of(const BhCellRecord *record) {
+  const char *arm = bh_fields_string(record->record, "arm");
+  g_autofree char *tail = g_strdup_printf(" [%s]", arm ? arm : "");
+  const gsize length = strlen(record->label) - (arm && g_str_has_suffix(record->label, tail) ? strlen(tail) : 0);
+  return g_strndup(record->label, length);
+}
+
 static BhStoredCell *cell_new(const BhResults *results, const BhMerged *merged, const BhPrimary *asked) {
   const BhCellRecord *first = merged->first;
   const BhPrimary primary = asked ? *asked : bh_results_primary_of(results, first);
   BhStoredCell *cell = g_new0(BhStoredCell, 1);
   cell->id = g_strdup(first->id);
-  cell->label = g_strdup(first->label);
+  cell->label = label_of(first);
   cell->workload = g_strdup(first->workload);
   cell->backend = g_strdup(first->backend);
   cell->variant = g_strdup(first->variant);

@@ -238,7 +238,9 @@ def test_arms_of_one_journal(tmp_path):
     assert [(d["name"], d["first"], d["this"]) for d in found["differences"]] == [("workload prime", "1, build aaaa", "1, build bbbb")]
     assert [run["arm"] for run in found["runs"]] == ["base", "candidate"]
     assert found["cells"][0]["runs"][1]["ratio"] == pytest.approx(2)
-    assert "ab.jsonl (candidate)" in compare(path).stdout
+    assert found["cells"][0]["label"] == "prime n=1000 | serial"
+    out = compare(path).stdout
+    assert "ab.jsonl (candidate)" in out and f"`benchhost ab --from={path}`" in out.replace("\n  ", " ")
 
 
 # ---- options ----
