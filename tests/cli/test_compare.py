@@ -54,6 +54,10 @@ def environment(**values):
     return {name: {"state": "ok", "value": value, "note": None} for name, value in values.items()}
 
 
+def test_schema_is_one():
+    pytest.importorskip("jsonschema").Draft202012Validator.check_schema(SCHEMA)
+
+
 # ---- what is said first ----
 
 def test_warning_is_first(tmp_path):
