@@ -57,8 +57,13 @@ BhMatrix *bh_matrix_load(const char *path, const BhMatrixOptions *options, GErro
   matrix->spec = bh_spec_load(path, (const char *const *)options->sets, error);
   if (!matrix->spec)
     return NULL;
+  for (const char *const *fallback = options->fallbacks; fallback && *fallback; fallback++)
+    if (!bh_spec_set_fallback(matrix->spec, *fallback, error))
+      return NULL;
   g_autoptr(BhPlacement) placement = bh_placement_new();
   matrix->catalog = bh_catalog_new();
+  for (const char *const *file = options->files; file && *file; file += 2)
+    bh_catalog_place(matrix->catalog, file[0], file[1]);
   const BhPlanOptions plan_options = {.filters = (const char *const *)options->filters,
                                       .params = (const char *const *)options->params,
                                       .cores = placement->cores,

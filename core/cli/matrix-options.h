@@ -7,6 +7,9 @@
 typedef struct {
   char **sets, **params, **filters; /* --set, --param, --filter; NULL: none */
   char *data;                       /* --data; NULL: not given */
+  /* What a command adds of its own; borrowed, NULL: nothing. */
+  const char *const *fallbacks; /* "max_samples=12": settings of measuring that the matrix does not give */
+  const char *const *files;     /* name, path, name, path ...: plugins that come from these files */
 } BhMatrixOptions;
 
 typedef struct {

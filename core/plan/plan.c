@@ -122,8 +122,10 @@ static void merge_env(GHashTable *into, GHashTable *from) {
     g_hash_table_insert(into, g_strdup(name), g_strdup(value));
 }
 
-static void apply_extras(const BhExtras *extras, BhMeasure *measure, BhPosition *at, GHashTable *env) {
+/* `soft`: the settings that nobody gave so far but a command, as its fallback. */
+static void apply_extras(const BhExtras *extras, BhMeasure *measure, guint *soft, BhPosition *at, GHashTable *env) {
   bh_measure_apply(measure, &extras->patch);
+  *soft &= ~extras->patch.mask;
   if (extras->patch.mask)
     *at = extras->patch.at;
   merge_env(env, extras->env);
@@ -132,20 +134,22 @@ static void apply_extras(const BhExtras *extras, BhMeasure *measure, BhPosition 
 /* Whole matrix, then workload, then backend, then overrides in their order: the later one wins. */
 static gboolean settle_extras(Builder *builder, BhDraft *draft, BhMeasure *measure, GHashTable *env, GError **error) {
   BhPosition at = {0};
+  guint soft = builder->spec->soft;
   *measure = builder->spec->measure;
   merge_env(env, builder->spec->env);
   for (guint s = 0; s < 2; s++)
-    apply_extras(&draft->side[s]->entry->extras, measure, &at, env);
+    apply_extras(&draft->side[s]->entry->extras, measure, &soft, &at, env);
   for (guint i = 0; i < builder->overrides->len; i++) {
     GError *inner = NULL;
     const BhOverride *override = builder->spec->overrides->pdata[i];
     if (bh_pattern_matches(builder->overrides->pdata[i], draft, &inner))
-      apply_extras(&override->extras, measure, &at, env);
+      apply_extras(&override->extras, measure, &soft, &at, env);
     if (inner) {
       g_propagate_error(error, inner);
       return FALSE;
     }
   }
+  bh_measure_reconcile(measure, soft);
   return bh_measure_check(measure, at, error);
 }
 

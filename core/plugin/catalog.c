@@ -14,6 +14,7 @@ typedef struct {
 
 struct BhCatalog {
   GHashTable *entries; /* of (char *, Entry): by name or path, as asked for */
+  GHashTable *places;  /* of (char *, char *): name, path of the file that takes its place; NULL: none */
 };
 
 static void entry_free(Entry *entry) {
@@ -32,6 +33,7 @@ void bh_catalog_free(BhCatalog *catalog) {
   if (!catalog)
     return;
   g_hash_table_unref(catalog->entries);
+  g_clear_pointer(&catalog->places, g_hash_table_unref);
   g_free(catalog);
 }
 
@@ -39,6 +41,21 @@ void bh_catalog_add(BhCatalog *catalog, BhPlugin *plugin) {
   Entry *entry = g_new0(Entry, 1);
   entry->plugin = plugin;
   g_hash_table_replace(catalog->entries, g_strdup(plugin->name), entry);
+}
+
+void bh_catalog_place(BhCatalog *catalog, const char *name, const char *path) {
+  if (!catalog->places)
+    catalog->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_replace(catalog->places, g_strdup(name), g_strdup(path));
+}
+
+/* The file behind a name or a path, or NULL. Caller frees. */
+static char *find_file(const BhCatalog *catalog, const char *name_or_path) {
+  g_autofree char *base = g_path_get_basename(name_or_path);
+  if (strchr(name_or_path, '/') && g_str_has_suffix(base, ".so"))
+    base[strlen(base) - 3] = '\0';
+  const char *placed = catalog->places ? g_hash_table_lookup(catalog->places, base) : NULL;
+  return placed ? g_strdup(placed) : bh_search_find(name_or_path);
 }
 
 static const char *kind_word(BhPluginKind kind) {
@@ -52,7 +69,7 @@ void bh_catalog_prefetch(BhCatalog *catalog, const char *const *names_or_paths) 
     if (g_hash_table_contains(catalog->entries, *name) ||
         g_ptr_array_find_with_equal_func(names, *name, g_str_equal, NULL))
       continue;
-    char *path = bh_search_find(*name);
+    char *path = find_file(catalog, *name);
     if (!path)
       continue;
     g_ptr_array_add(names, (char *)*name);

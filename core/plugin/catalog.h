@@ -42,6 +42,10 @@ void bh_catalog_prefetch(BhCatalog *catalog, const char *const *names_or_paths);
 /* Names of all files on the search path, sorted, without probing. Caller frees with g_strfreev. */
 char **bh_catalog_names(BhCatalog *catalog);
 
+/* From now on NAME, and every path that ends in NAME.so, is this file and no other, wherever the search path leads:
+ * what `ab` compares. Before anything of that name is asked for. */
+void bh_catalog_place(BhCatalog *catalog, const char *name, const char *path);
+
 /* Tests put hand-made plugins here; takes ownership. */
 void bh_catalog_add(BhCatalog *catalog, BhPlugin *plugin);
 

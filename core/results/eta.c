@@ -95,10 +95,10 @@ gboolean bh_eta_left(const BhEta *eta, double *ret_seconds, gboolean *ret_bound)
   /* A resumed run has done some before, nobody knows which: they count as average ones. */
   *ret_seconds = runs ? sum_s * MIN(1, (double)eta->left / runs) : 0;
   *ret_seconds += eta->topup_s;
-  *ret_bound = (runs && eta->ended == 0) || eta->topup_bound;
+  *ret_bound = (eta->left && eta->ended == 0) || eta->topup_bound;
   if (eta->budget_s > 0 && eta->budget_s - eta->spent_s < *ret_seconds) {
     *ret_seconds = MAX(eta->budget_s - eta->spent_s, 0);
     *ret_bound = TRUE;
   }
-  return runs || eta->topup_s > 0;
+  return (runs && eta->left) || eta->topup_s > 0;
 }

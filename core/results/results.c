@@ -48,6 +48,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhCellRecord, record_free)
 static void cell_free(gpointer data) {
   BhCellResult *cell = data;
   g_free(cell->id);
+  g_free(cell->key);
   g_ptr_array_unref(cell->rounds);
   g_free(cell);
 }
@@ -55,8 +56,10 @@ static void cell_free(gpointer data) {
 BhResults *bh_results_new(void) {
   BhResults *results = g_new0(BhResults, 1);
   results->records = g_ptr_array_new_with_free_func(record_free);
+  results->struck = g_ptr_array_new_with_free_func(record_free);
   results->cells = g_ptr_array_new_with_free_func(cell_free);
   results->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  results->round_lines = g_ptr_array_new_with_free_func((GDestroyNotify)json_object_unref);
   results->index = g_hash_table_new(g_str_hash, g_str_equal);
   return results;
 }
@@ -70,6 +73,8 @@ void bh_results_free(BhResults *results) {
   g_ptr_array_unref(results->cells);
   g_hash_table_unref(results->places);
   g_ptr_array_unref(results->records);
+  g_ptr_array_unref(results->struck);
+  g_ptr_array_unref(results->round_lines);
   g_free(results->path);
   g_free(results);
 }
@@ -170,6 +175,21 @@ static gboolean take_flags(JsonObject *line, BhCellRecord *record, GError **erro
   return TRUE;
 }
 
+/* A comparison visits one cell in several arms: rows must not look the same. */
+static gboolean take_arm(JsonObject *line, BhCellRecord *record, GError **error) {
+  static const char *const known[] = {"base", "candidate", "control-base", "control", NULL};
+  const char *arm = bh_fields_string(line, "arm");
+  if (!json_object_has_member(line, "arm") || json_object_get_null_member(line, "arm"))
+    return TRUE;
+  if (!arm || !g_strv_contains(known, arm))
+    return refuse(error, "arm", "base, candidate, control-base or control");
+  record->arm = g_intern_string(arm);
+  char *label = g_strdup_printf("%s [%s]", record->label, arm);
+  g_free(record->label);
+  record->label = label;
+  return TRUE;
+}
+
 static BhCellRecord *record_new(JsonObject *line, GError **error) {
   g_autoptr(BhCellRecord) record = g_new0(BhCellRecord, 1);
   record->record = json_object_ref(line);
@@ -197,11 +217,26 @@ static BhCellRecord *record_new(JsonObject *line, GError **error) {
     record->variant = g_strdup("portable");
   if (!record->label)
     record->label = g_strdup_printf("%s | %s", record->workload, record->backend);
+  if (!take_arm(line, record, error))
+    return NULL;
   return g_steal_pointer(&record);
 }
 
+static char *cell_key(const char *id, const char *arm) {
+  return arm ? g_strconcat(id, "\n", arm, NULL) : g_strdup(id);
+}
+
 const BhCellRecord *bh_results_find(const BhResults *results, const char *id, guint round) {
-  const BhCellResult *cell = g_hash_table_lookup(results->index, id);
+  return bh_results_find_arm(results, id, NULL, round);
+}
+
+gboolean bh_results_is_ab(const BhResults *results) {
+  return !g_strcmp0(bh_fields_string(results->run, "kind"), "ab");
+}
+
+const BhCellRecord *bh_results_find_arm(const BhResults *results, const char *id, const char *arm, guint round) {
+  g_autofree char *key = cell_key(id, arm);
+  const BhCellResult *cell = g_hash_table_lookup(results->index, key);
   /* Rounds come in order, so the one looked for is almost always the last. */
   for (guint i = cell ? cell->rounds->len : 0; i-- > 0;) {
     const BhCellRecord *record = g_ptr_array_index(cell->rounds, i);
@@ -250,9 +285,10 @@ static gboolean add_cell(BhResults *results, JsonObject *line, GError **error) {
   g_autoptr(BhCellRecord) record = record_new(line, error);
   if (!record)
     return FALSE;
-  BhCellResult *cell = g_hash_table_lookup(results->index, record->id);
+  g_autofree char *key = cell_key(record->id, record->arm);
+  BhCellResult *cell = g_hash_table_lookup(results->index, key);
   g_autofree char *id = bh_text_shown(record->id);
-  if (bh_results_find(results, record->id, record->round)) {
+  if (bh_results_find_arm(results, record->id, record->arm, record->round)) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
                 "cell %s comes a second time in round %u: expected each cell once per round; are these two journals in "
                 "one file?",
@@ -270,9 +306,11 @@ static gboolean add_cell(BhResults *results, JsonObject *line, GError **error) {
   } else {
     cell = g_new0(BhCellResult, 1);
     cell->id = g_strdup(record->id);
+    cell->arm = record->arm;
+    cell->key = g_steal_pointer(&key);
     cell->rounds = g_ptr_array_new();
     insert_cell(results, cell);
-    g_hash_table_insert(results->index, cell->id, cell);
+    g_hash_table_insert(results->index, cell->key, cell);
   }
   insert_round(cell->rounds, record);
   g_ptr_array_add(results->records, g_steal_pointer(&record));
@@ -301,25 +339,55 @@ static gboolean add_run(BhResults *results, JsonObject *line, GError **error) {
   return TRUE;
 }
 
+/* Flags the round's records where the machine was disturbed as a whole: ticks are too coarse to tell of one visit. */
+static gboolean take_round(BhResults *results, JsonObject *line, GError **error) {
+  gint64 round = -1; /* null: a pass over cells that are each at a round of their own */
+  JsonNode *node = json_object_get_member(line, "round");
+  if (!node || (!JSON_NODE_HOLDS_NULL(node) &&
+                (!bh_fields_int(line, "round", &round) || round < 0 || round >= MOST_ROUNDS))) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "'round' of a round line: expected a whole number from 0 to 999999, or null");
+    return FALSE;
+  }
+  const guint from = results->span_from;
+  results->span_from = results->records->len;
+  g_ptr_array_add(results->round_lines, json_object_ref(line));
+  if (!bh_fields_string(line, "disturbed"))
+    return TRUE;
+  for (guint i = results->records->len; i-- > from;) {
+    BhCellRecord *record = results->records->pdata[i];
+    if ((round < 0 || record->round == (guint)round) &&
+        !g_ptr_array_find_with_equal_func(record->flags, "disturbed-round", g_str_equal, NULL))
+      g_ptr_array_add(record->flags, g_strdup("disturbed-round"));
+  }
+  return TRUE;
+}
+
 /* Strikes one record: its cell is to be run again in that round. */
 static gboolean take_retry(BhResults *results, JsonObject *line, GError **error) {
   gint64 round;
-  const char *id = bh_fields_string(line, "id");
+  const char *id = bh_fields_string(line, "id"), *arm = bh_fields_string(line, "arm");
   BhCellRecord *record = NULL;
   if (id && bh_fields_int(line, "round", &round) && round >= 0 && round < MOST_ROUNDS)
-    record = (BhCellRecord *)bh_results_find(results, id, (guint)round);
+    record = (BhCellRecord *)bh_results_find_arm(results, id, arm, (guint)round);
   if (!record) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
                 "a 'retry' line: expected 'id' and 'round' of a cell that is in the journal above it");
     return FALSE;
   }
-  BhCellResult *cell = g_hash_table_lookup(results->index, id);
+  g_autofree char *key = cell_key(id, arm);
+  BhCellResult *cell = g_hash_table_lookup(results->index, key);
   g_ptr_array_remove(cell->rounds, record);
   if (!cell->rounds->len) {
-    g_hash_table_remove(results->index, cell->id);
+    g_hash_table_remove(results->index, cell->key);
     g_ptr_array_remove(results->cells, cell);
   }
-  g_ptr_array_remove(results->records, record);
+  guint at;
+  if (g_ptr_array_find(results->records, record, &at)) {
+    if (at < results->span_from)
+      results->span_from--;
+    g_ptr_array_add(results->struck, g_ptr_array_steal_index(results->records, at));
+  }
   return TRUE;
 }
 
@@ -335,10 +403,14 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_cell(results, line, error);
   if (!strcmp(type, "retry"))
     return take_retry(results, line, error);
+  if (!strcmp(type, "round"))
+    return take_round(results, line, error);
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);
     results->end = *type == 'e' ? json_object_ref(line) : NULL;
+    if (!results->end)
+      results->span_from = results->records->len;
   }
   return TRUE;
 }

@@ -247,6 +247,22 @@ void bh_measure_apply(BhMeasure *measure, const BhMeasurePatch *patch) {
   }
 }
 
+static gboolean is_in(guint mask, gsize offset) {
+  for (guint i = 0; bh_measure_keys[i].name; i++)
+    if (bh_measure_keys[i].offset == offset)
+      return (mask & 1u << i) != 0;
+  return FALSE;
+}
+
+void bh_measure_reconcile(BhMeasure *measure, guint soft) {
+  if (measure->max_samples >= measure->min_samples)
+    return;
+  if (is_in(soft, AT(max_samples)))
+    measure->max_samples = measure->min_samples;
+  else if (is_in(soft, AT(min_samples)))
+    measure->min_samples = measure->max_samples;
+}
+
 gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **error) {
   if (measure->max_rounds && measure->max_rounds < measure->rounds) {
     bh_node_error(error, at, "max_rounds (%u) is less than rounds (%u); raise one or lower the other",

@@ -39,6 +39,8 @@ void bh_measure_init(BhMeasure *measure); /* the defaults */
 gboolean bh_measure_read(const BhNode *map, const char *section, gboolean suite, BhMeasurePatch *patch, GError **error);
 /* What the patch gives replaces what is there. */
 void bh_measure_apply(BhMeasure *measure, const BhMeasurePatch *patch);
+/* A fallback (`soft`: a mask as in BhMeasurePatch) that contradicts what somebody gave yields to it. */
+void bh_measure_reconcile(BhMeasure *measure, guint soft);
 /* Do the settings, all patches applied, make sense together? `at`: where the last of them was given. */
 gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **error);
 /* Keys as in the matrix, times in ns, shares as fractions: in requests and journals. Caller unrefs. */

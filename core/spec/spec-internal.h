@@ -39,6 +39,7 @@ struct BhSpec {
   guint64 seed;
   gboolean strict;
   BhMeasure measure;
+  guint given, soft;               /* masks as in BhMeasurePatch: what the matrix says; what bh_spec_set_fallback set */
   GHashTable *env;                 /* of (char *, char *) */
   GPtrArray *workloads, *backends; /* of BhEntry */
   GPtrArray *excludes;             /* of BhNode, not owned: patterns */

@@ -97,6 +97,7 @@ static gboolean read_suite_measure(BhSpec *spec, const BhNode *node, const char 
   if (!bh_measure_read(node, section, TRUE, &patch, error))
     return FALSE;
   bh_measure_apply(&spec->measure, &patch);
+  spec->given |= patch.mask;
   return bh_measure_check(&spec->measure, patch.at, error);
 }
 
@@ -106,6 +107,22 @@ static gboolean read_measure(BhSpec *spec, const BhNode *node, GError **error) {
 
 static gboolean read_limits(BhSpec *spec, const BhNode *node, GError **error) {
   return read_suite_measure(spec, node, "limits", error);
+}
+
+gboolean bh_spec_set_fallback(BhSpec *spec, const char *assignment, GError **error) {
+  BhMeasurePatch patch = {0};
+  const char *equals = strchr(assignment, '=');
+  g_return_val_if_fail(equals != NULL, FALSE);
+  g_autofree char *name = g_strndup(assignment, (gsize)(equals - assignment));
+  g_autoptr(BhNode) map = bh_node_new(BH_NODE_MAP, (BhPosition){.file = "fallback", .line = 1, .column = 1});
+  bh_node_put(map, bh_node_new_scalar(map->at, name, FALSE), bh_node_new_scalar(map->at, equals + 1, FALSE));
+  if (!bh_measure_read(map, "measure", TRUE, &patch, error))
+    return FALSE;
+  patch.mask &= ~spec->given;
+  spec->soft |= patch.mask;
+  bh_measure_apply(&spec->measure, &patch);
+  bh_measure_reconcile(&spec->measure, spec->soft);
+  return TRUE;
 }
 
 /* ---- what there is to run ---- */

@@ -48,5 +48,8 @@ typedef struct BhSpec BhSpec; /* see spec-private parts in spec.c; plan.c reads 
 /* `overrides`: of "path=value" (--set), may be NULL. */
 BhSpec *bh_spec_load(const char *path, const char *const *overrides, GError **error);
 BhSpec *bh_spec_parse(const char *text, gsize length, const char *file, const char *const *overrides, GError **error);
+/* "max_samples=12": a suite-wide setting of `measure` that takes the place of the default where neither the matrix nor
+ * an override gives it. Before the spec becomes a plan. */
+gboolean bh_spec_set_fallback(BhSpec *spec, const char *assignment, GError **error);
 void bh_spec_free(BhSpec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhSpec, bh_spec_free)
