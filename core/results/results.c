@@ -57,6 +57,7 @@ BhResults *bh_results_new(void) {
   BhResults *results = g_new0(BhResults, 1);
   results->records = g_ptr_array_new_with_free_func(record_free);
   results->struck = g_ptr_array_new_with_free_func(record_free);
+  results->notes = g_ptr_array_new_with_free_func(g_free);
   results->cells = g_ptr_array_new_with_free_func(cell_free);
   results->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   results->round_lines = g_ptr_array_new_with_free_func((GDestroyNotify)json_object_unref);
@@ -75,6 +76,7 @@ void bh_results_free(BhResults *results) {
   g_ptr_array_unref(results->records);
   g_ptr_array_unref(results->struck);
   g_ptr_array_unref(results->round_lines);
+  g_ptr_array_unref(results->notes);
   g_free(results->path);
   g_free(results);
 }
@@ -405,6 +407,8 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return take_retry(results, line, error);
   if (!strcmp(type, "round"))
     return take_round(results, line, error);
+  if (!strcmp(type, "note") && bh_fields_string(line, "text"))
+    g_ptr_array_add(results->notes, g_strdup(bh_fields_string(line, "text")));
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);

@@ -51,6 +51,7 @@ typedef struct {
   GPtrArray *records;     /* of BhCellRecord, owned, in file order */
   GPtrArray *cells;       /* of BhCellResult, in the matrix's order; else of first appearance */
   GPtrArray *round_lines; /* of JsonObject: what happened on the machine, a line a round; owned, in file order */
+  GPtrArray *notes;       /* of char *, owned: the texts of `note` lines */
   guint span_from;        /* records from this one on came after the last `round` or `resume` line; its own */
   goffset good_bytes;     /* length of the file's whole lines: what --resume truncates to */
   gboolean torn;          /* the last line was incomplete */

@@ -90,6 +90,13 @@ static JsonArray *plugins_array(const BhPlan *plan) {
     set_text(object, "path", plugin->path);
     set_text(object, "version", plugin->version);
     set_text(object, "build_id", plugin->build_id);
+    set_text(object, "compiler", plugin->compiler);
+    JsonArray *loaded = json_array_new();
+    for (char **name = plugin->loaded; name && *name; name++) {
+      g_autofree char *valid = g_utf8_make_valid(*name, -1);
+      json_array_add_string_element(loaded, valid);
+    }
+    json_object_set_array_member(object, "loaded", loaded);
     json_array_add_object_element(array, object);
   }
   return array;
