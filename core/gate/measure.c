@@ -95,7 +95,7 @@ static gboolean visit(Run *run, const Track *track, guint side, guint round, GEr
 /* Half a pair is what an interruption left: the two must be neighbours in time, so both are measured again. */
 static gboolean visit_pair(Run *run, const Track *track, guint round, GError **error) {
   const gboolean has[2] = {record_of(run, track, 0, round) != NULL, record_of(run, track, 1, round) != NULL};
-  if ((has[0] && has[1]) || bh_ab_failures(run->results, &track->where, all_rounds(run)) >= MOST_FAILURES)
+  if (has[0] && has[1])
     return TRUE;
   for (guint side = 0; side < 2; side++)
     if (has[side] && !strike(run, track, side, round, "the other half of its pair was not measured", error))
@@ -199,6 +199,13 @@ static void tell_stage_end(Run *run) {
     w->finished(w->user, bh_visits_interrupted(run->visits));
 }
 
+/* Pairs that failed too often are not visited any more. */
+static void drop_failed(const Run *run, GPtrArray *tracks) {
+  for (guint i = tracks->len; i-- > 0;)
+    if (bh_ab_failures(run->results, &((const Track *)tracks->pdata[i])->where, all_rounds(run)) >= MOST_FAILURES)
+      g_ptr_array_remove_index(tracks, i);
+}
+
 static gboolean screen(Run *run, GError **error) {
   const guint rounds = run->task->rule.screen_rounds;
   g_autoptr(GPtrArray) active = g_ptr_array_new(); /* of Track, theirs */
@@ -206,11 +213,12 @@ static gboolean screen(Run *run, GError **error) {
     g_ptr_array_add(active, run->tracks->pdata[i]);
   tell_stage(run, active, !run->task->no_control, 0, rounds);
   gboolean ok = TRUE;
-  for (guint round = 0; ok && round < rounds && !over(run); round++) {
+  for (guint round = 0; ok && round < rounds && active->len && !over(run); round++) {
     tell_round(run, "screen", round, rounds, active->len);
     ok = run_round(run, active, round, error);
     if (ok && round == 0 && !over(run))
       ok = add_control(run, active, error);
+    drop_failed(run, active);
   }
   tell_stage_end(run);
   return ok;
@@ -235,9 +243,10 @@ static gboolean confirm(Run *run, GError **error) {
     return TRUE;
   tell_stage(run, suspects, 0, rule->screen_rounds, all_rounds(run));
   gboolean ok = TRUE;
-  for (guint round = 0; ok && round < rule->confirm_rounds && !over(run); round++) {
+  for (guint round = 0; ok && round < rule->confirm_rounds && suspects->len && !over(run); round++) {
     tell_round(run, "confirm", round, rule->confirm_rounds, suspects->len);
     ok = run_round(run, suspects, rule->screen_rounds + round, error);
+    drop_failed(run, suspects);
   }
   tell_stage_end(run);
   return ok;
