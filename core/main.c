@@ -19,6 +19,7 @@ static const BhCommand commands[] = {
     {"report", bh_cmd_report, "print the table of a stored run"},
     {"export", bh_cmd_export, "convert a stored run to csv, json, markdown or google-benchmark's JSON"},
     {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
+    {"doctor", bh_cmd_doctor, "say what would disturb a measurement here, and what to do about it"},
     {"check", bh_cmd_check, "check whether a plugin keeps the contract"},
     {"new", bh_cmd_new, "write a new plugin project, ready to build"},
     {"internal-probe", bh_cmd_internal_probe, NULL},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Subcommands. Each takes its own argv (argv[0] is the subcommand), prints data to stdout and messages to stderr, returns an
- * exit status. Only main() exits. */
+ * Subcommands. Each takes its own argv (argv[0] is the subcommand), prints data to stdout and messages to stderr,
+ * returns an exit status. Only main() exits. */
 #pragma once
 #include "base/error.h"
 
@@ -16,6 +16,7 @@ int bh_cmd_plan(int argc, char **argv);     /* cmd-plan.c */
 int bh_cmd_schema(int argc, char **argv);   /* cmd-schema.c */
 int bh_cmd_list(int argc, char **argv);     /* cmd-list.c */
 int bh_cmd_describe(int argc, char **argv); /* cmd-describe.c */
+int bh_cmd_doctor(int argc, char **argv);   /* cmd-doctor.c */
 int bh_cmd_check(int argc, char **argv);    /* cmd-check.c */
 int bh_cmd_new(int argc, char **argv);      /* cmd-new.c */
 int bh_cmd_export(int argc, char **argv);   /* cmd-export.c */
