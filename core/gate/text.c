@@ -111,14 +111,16 @@ static void add_rule(GString *text, const BhAbReport *report) {
   const BhRule *rule = &report->rule;
   BhKnown known;
   g_autofree char *shift = setting(rule->screen_shift), *margin = setting(rule->margin), *q = setting(rule->q);
-  g_autofree char *zone = setting(rule->equivalence);
-  g_string_append_printf(text,
-                         "The rule: cells more than %s off after %u screening rounds are measured in %u fresh rounds; "
-                         "regressed means that "
-                         "an exact signed-rank test there puts the change beyond %s at a false discovery rate of %s, "
-                         "and that the estimate "
-                         "is at least as large; equivalent means that the 90 %% interval lies within +-%s. ",
-                         shift, rule->screen_rounds, rule->confirm_rounds, margin, q, zone);
+  g_autofree char *zone = setting(rule->equivalence), *near = setting(rule->equivalent_shift);
+  g_string_append_printf(
+      text,
+      "The rule: cells more than %s off after %u screening rounds are measured in %u fresh rounds; "
+      "regressed means that "
+      "an exact signed-rank test there puts the change beyond %s at a false discovery rate of %s, "
+      "and that the estimate "
+      "is at least as large; equivalent means that the 90 %% interval lies within +-%s and the estimate "
+      "within +-%s. ",
+      shift, rule->screen_rounds, rule->confirm_rounds, margin, q, zone, near);
   if (!bh_rule_known(rule, &known)) {
     g_string_append(text, "How often the rule errs with these settings has not been measured (docs/calibration.md). ");
     return;

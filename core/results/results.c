@@ -75,8 +75,8 @@ void bh_results_free(BhResults *results) {
   g_hash_table_unref(results->places);
   g_ptr_array_unref(results->records);
   g_ptr_array_unref(results->struck);
-  g_ptr_array_unref(results->notes);
   g_ptr_array_unref(results->round_lines);
+  g_ptr_array_unref(results->notes);
   g_free(results->path);
   g_free(results);
 }
@@ -405,10 +405,10 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_cell(results, line, error);
   if (!strcmp(type, "retry"))
     return take_retry(results, line, error);
-  if (!strcmp(type, "note") && bh_fields_string(line, "text"))
-    g_ptr_array_add(results->notes, g_strdup(bh_fields_string(line, "text")));
   if (!strcmp(type, "round"))
     return take_round(results, line, error);
+  if (!strcmp(type, "note") && bh_fields_string(line, "text"))
+    g_ptr_array_add(results->notes, g_strdup(bh_fields_string(line, "text")));
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);
