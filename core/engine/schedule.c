@@ -148,17 +148,21 @@ static double level_ns(const Schedule *s) {
   return bh_share_level(needs, s->n, MAX(left - s->kept_ns, MIN(left, visits * LEAST_VISIT_NS)));
 }
 
+/* `more` visits were decided on, or given up. */
+static void tell(const Schedule *s, gint more) {
+  const double left = left_ns(s);
+  BhOutlook outlook = {.more = more, .left_s = left * 1e-9};
+  outlook.topup_s = bh_share_outlook(s->cells, s->n, left, &outlook.bound) * 1e-9;
+  if (s->host->outlook)
+    s->host->outlook(s->host->user, &outlook);
+}
+
 /* Computed anew often enough to follow what visits really take; on large plans not before each one. */
 static void refresh(Schedule *s) {
   if (s->since++ % MAX(s->n / 64, 1))
     return;
   s->level_ns = level_ns(s);
-  if (!s->host->outlook)
-    return;
-  const double left = left_ns(s);
-  BhOutlook outlook = {.left_s = left * 1e-9};
-  outlook.topup_s = bh_share_outlook(s->cells, s->n, left, &outlook.bound) * 1e-9;
-  s->host->outlook(s->host->user, &outlook);
+  tell(s, 0);
 }
 
 double bh_schedule_least_ns(const BhPlan *plan) {
@@ -206,14 +210,13 @@ static guint next_round(const Schedule *s, guint i) {
 
 static gboolean run_pass(Schedule *s, guint *order, guint n, GError **error) {
   bh_plan_shuffle(s->plan->seed, G_GUINT64_CONSTANT(0x746F702D7570) + s->results->records->len, order, n);
-  const BhOutlook outlook = {.more = n, .left_s = left_ns(s) * 1e-9};
-  if (s->host->outlook)
-    s->host->outlook(s->host->user, &outlook);
-  s->since = 0;
+  tell(s, (gint)n);
   for (guint i = 0; i < n && !s->host->ended(s->host->user); i++) {
     const BhShareCell *cell = &s->cells[order[i]];
-    if (cell->cost_ns > left_ns(s))
+    if (cell->cost_ns > left_ns(s)) {
+      tell(s, -1);
       continue;
+    }
     if (!visit(s, order[i], next_round(s, order[i]), MAX(s->first_level_ns, cell->cost_ns), error))
       return FALSE;
   }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Owns the estimate of the time that is left. A cell that has run before will take as long as then, on average. One
  * that has not will take the share of its budget that others took of theirs. Until one has ended there is only the
- * bound that budgets give. */
+ * bound that budgets give. What comes on top, for cells that are not precise, is the engine's to tell. */
 #include "results/eta.h"
+
+#include <math.h>
 
 struct BhEta {
   GHashTable *cells; /* of (BhCell *, Seen), the plan's keys */
@@ -11,6 +13,8 @@ struct BhEta {
   guint ended;
   guint64 started_ns; /* the current cell; 0: none */
   double budget_s;    /* of the whole run; 0: none */
+  double topup_s;     /* for rounds beyond those that every cell has */
+  gboolean topup_bound;
 };
 
 typedef struct {
@@ -46,6 +50,13 @@ void bh_eta_free(BhEta *eta) {
   g_free(eta);
 }
 
+void bh_eta_outlook(BhEta *eta, const BhOutlook *outlook) {
+  eta->topup_s = outlook->topup_s;
+  eta->topup_bound = outlook->bound;
+  if (isfinite(outlook->left_s)) /* with what earlier sessions of a resumed run spent, and time between cells */
+    eta->budget_s = MAX(outlook->left_s, 0) + eta->spent_s;
+}
+
 void bh_eta_cell_started(BhEta *eta, const BhCell *cell, guint64 now_ns) {
   (void)cell;
   eta->started_ns = now_ns;
@@ -67,7 +78,7 @@ void bh_eta_cell_done(BhEta *eta, const BhCell *cell, guint64 now_ns) {
 }
 
 gboolean bh_eta_left(const BhEta *eta, double *ret_seconds, gboolean *ret_bound) {
-  if (!eta || eta->left == 0)
+  if (!eta || (eta->left == 0 && !(eta->topup_s > 0)))
     return FALSE;
   GHashTableIter iter;
   gpointer value;
@@ -81,12 +92,13 @@ gboolean bh_eta_left(const BhEta *eta, double *ret_seconds, gboolean *ret_bound)
     sum_s += left * (seen->done > 0 ? seen->spent_s / seen->done : seen->budget_s * share);
     runs += left;
   }
-  if (runs == 0)
-    return FALSE;
   /* A resumed run has done some before, nobody knows which: they count as average ones. */
-  *ret_seconds = sum_s * MIN(1, (double)eta->left / runs);
-  *ret_bound = eta->ended == 0;
-  if (eta->budget_s > 0)
-    *ret_seconds = MIN(*ret_seconds, MAX(eta->budget_s - eta->spent_s, 0));
-  return TRUE;
+  *ret_seconds = runs ? sum_s * MIN(1, (double)eta->left / runs) : 0;
+  *ret_seconds += eta->topup_s;
+  *ret_bound = (eta->left && eta->ended == 0) || eta->topup_bound;
+  if (eta->budget_s > 0 && eta->budget_s - eta->spent_s < *ret_seconds) {
+    *ret_seconds = MAX(eta->budget_s - eta->spent_s, 0);
+    *ret_bound = TRUE;
+  }
+  return (runs && eta->left) || eta->topup_s > 0;
 }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "results/fields.h"
 #include "results/merge.h"
+#include "results/observed.h"
 #include "results/report.h"
 
 #include <math.h>
@@ -12,9 +13,10 @@
 
 typedef struct {
   GString *out;
-  gboolean started;   /* the row has a field */
-  GPtrArray *params;  /* of char *, owned: all names that any workload has, in order of appearance */
-  GPtrArray *options; /* likewise, of backends */
+  gboolean started;    /* the row has a field */
+  GPtrArray *params;   /* of char *, owned: all names that any workload has, in order of appearance */
+  GPtrArray *options;  /* likewise, of backends */
+  GPtrArray *counters; /* likewise, of counters that any cell asked for */
 } Csv;
 
 static void put_raw(Csv *csv, const char *text) {
@@ -156,11 +158,30 @@ static void put_cell_header(Csv *csv) {
       "total_basis",   "total_min_ns",   "total_p95_ns",    "total_cv",          "total_n",
       "items_per_s",   "item_unit",      "gflops",          "gb_per_s",          "speedup",
       "speedup_low",   "speedup_high",   "total_speedup",   "total_speedup_low", "total_speedup_high",
-      "base_id",       "flags"};
+      "base_id",       "flags",          "cpu_median_ns",   "cpu_low_ns",        "cpu_high_ns",
+      "flagged_share"};
   put_identity_names(csv);
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     put_raw(csv, names[i]);
+  for (guint i = 0; i < csv->counters->len; i++) {
+    g_autofree char *name = g_strconcat("counter.", csv->counters->pdata[i], NULL);
+    put_raw(csv, name);
+  }
   end_row(csv);
+}
+
+static void put_observed(Csv *csv, const BhMerged *cell) {
+  const BhObserved cpu = bh_observed_cpu(cell);
+  double share;
+  put_number(csv, cpu.exists, cpu.median);
+  put_number(csv, cpu.basis != BH_BASIS_NONE, cpu.low);
+  put_number(csv, cpu.basis != BH_BASIS_NONE, cpu.high);
+  const gboolean recorded = bh_observed_flagged(cell, &share);
+  put_number(csv, recorded, share);
+  for (guint i = 0; i < csv->counters->len; i++) {
+    const BhObserved counter = bh_observed_counter(cell, csv->counters->pdata[i]);
+    put_number(csv, counter.exists, counter.median);
+  }
 }
 
 static void put_cell(Csv *csv, const BhMerged *cell) {
@@ -176,7 +197,17 @@ static void put_cell(Csv *csv, const BhMerged *cell) {
   put_ratio(csv, &cell->total_speedup);
   put_text(csv, cell->base && cell->speedup.exists ? cell->base->first->id : "");
   put_flags(csv, cell);
+  put_observed(csv, cell);
   end_row(csv);
+}
+
+/* A series that is all 0 is not in the journal; where others are, it was observed. */
+static void put_sample_of(Csv *csv, const BhCellRecord *record, const char *name, guint at, gboolean ok) {
+  JsonObject *samples = bh_fields_object(record->record, "samples");
+  JsonArray *series = bh_fields_array(samples, name);
+  JsonNode *node = series && at < json_array_get_length(series) ? json_array_get_element(series, at) : NULL;
+  const gboolean number = node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) != G_TYPE_STRING;
+  put_number(csv, ok && samples && (number || !series), number ? json_node_get_double(node) : 0);
 }
 
 /* A round that is not ok has one row, without a time. */
@@ -192,17 +223,19 @@ static void put_samples(Csv *csv, const BhMerged *cell) {
       put_number(csv, ok, i);
       put_number(csv, ok, ok ? g_array_index(record->steady_ns, double, i) : 0);
       put_number(csv, ok, record->total_ns);
+      put_sample_of(csv, record, "cpu_ns", i, ok);
       end_row(csv);
     }
   }
 }
 
 static char *write_csv(const BhResults *results, gboolean samples) {
-  static const char *const names[] = {"status", "reason", "round", "sample", "steady_ns", "total_ns"};
+  static const char *const names[] = {"status", "reason", "round", "sample", "steady_ns", "total_ns", "cpu_ns"};
   Csv csv = {.out = g_string_new(NULL),
              .params = g_ptr_array_new_with_free_func(g_free),
              .options = g_ptr_array_new_with_free_func(g_free)};
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  csv.counters = bh_observed_counters(cells);
   collect_columns(&csv, results);
   if (samples) {
     put_identity_names(&csv);
@@ -220,6 +253,7 @@ static char *write_csv(const BhResults *results, gboolean samples) {
   }
   g_ptr_array_unref(csv.params);
   g_ptr_array_unref(csv.options);
+  g_ptr_array_unref(csv.counters);
   return g_string_free(csv.out, FALSE);
 }
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "results/json-put.h"
 #include "results/merge.h"
+#include "results/observed.h"
 #include "results/report.h"
 
 #include <math.h>
@@ -96,7 +97,43 @@ static void put_throughput(JsonObject *object, const BhMerged *cell) {
   json_object_set_object_member(object, "throughput", throughput);
 }
 
-static JsonObject *cell_object(const BhMerged *cell) {
+static void put_observed_figure(JsonObject *object, const char *key, const BhObserved *observed) {
+  JsonObject *figure = json_object_new();
+  bh_json_put_number(figure, "median", observed->exists, observed->median);
+  put_interval(figure, observed->basis, observed->low, observed->high, observed->why);
+  json_object_set_string_member(figure, "unit", observed->unit);
+  json_object_set_object_member(object, key, figure);
+}
+
+/* `counters` and `derived` only where some were asked for. */
+static void put_observed(JsonObject *object, const BhMerged *cell, const GPtrArray *names) {
+  static const struct {
+    const char *key, *a, *b;
+  } ratios[] = {{"instructions_per_cycle", "instructions", "cycles"},
+                {"cache_miss_rate", "cache-misses", "cache-references"},
+                {"branch_miss_rate", "branch-misses", "branches"}};
+  double value;
+  const BhObserved cpu = bh_observed_cpu(cell);
+  put_observed_figure(object, "cpu", &cpu);
+  const gboolean recorded = bh_observed_flagged(cell, &value);
+  bh_json_put_number(object, "flagged_share", recorded, value);
+  if (!names->len)
+    return;
+  JsonObject *counters = json_object_new();
+  for (guint i = 0; i < names->len; i++) {
+    const BhObserved counter = bh_observed_counter(cell, names->pdata[i]);
+    put_observed_figure(counters, names->pdata[i], &counter);
+  }
+  json_object_set_object_member(object, "counters", counters);
+  JsonObject *derived = json_object_new();
+  for (guint i = 0; i < G_N_ELEMENTS(ratios); i++) {
+    const gboolean exists = bh_observed_ratio(cell, ratios[i].a, ratios[i].b, &value);
+    bh_json_put_number(derived, ratios[i].key, exists, value);
+  }
+  json_object_set_object_member(object, "derived", derived);
+}
+
+static JsonObject *cell_object(const BhMerged *cell, const GPtrArray *counters) {
   const BhCellRecord *first = cell->first;
   JsonObject *object = json_object_new();
   json_object_set_string_member(object, "id", first->id);
@@ -119,6 +156,7 @@ static JsonObject *cell_object(const BhMerged *cell) {
   put_figure(object, "total", &cell->total, NULL);
   json_object_set_array_member(object, "round_medians_ns", list_of(cell->medians_ns));
   put_throughput(object, cell);
+  put_observed(object, cell, counters);
   put_ratio(object, "speedup", &cell->speedup, cell->base);
   put_ratio(object, "total_speedup", &cell->total_speedup, cell->base);
   JsonArray *flags = json_array_new();
@@ -130,9 +168,10 @@ static JsonObject *cell_object(const BhMerged *cell) {
 
 char *bh_report_json(const BhResults *results) {
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  g_autoptr(GPtrArray) counters = bh_observed_counters(cells);
   JsonArray *list = json_array_sized_new(cells->len);
   for (guint i = 0; i < cells->len; i++)
-    json_array_add_object_element(list, cell_object(cells->pdata[i]));
+    json_array_add_object_element(list, cell_object(cells->pdata[i], counters));
   JsonNode *root = json_node_new(JSON_NODE_ARRAY);
   json_node_take_array(root, list);
   return bh_json_put_out(root);

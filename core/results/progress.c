@@ -180,8 +180,9 @@ static void changed(BhProgress *progress) {
 /* ---- what the supervisor tells ---- */
 
 static char *cell_label(const BhProgress *progress, const BhCell *cell, guint round) {
-  g_autofree char *text =
-      cell->measure.rounds > 1 ? g_strdup_printf("%s, round %u", cell->label, round + 1) : g_strdup(cell->label);
+  g_autofree char *text = cell->measure.rounds > 1 || round > 0
+                              ? g_strdup_printf("%s, round %u", cell->label, round + 1)
+                              : g_strdup(cell->label);
   return bh_display_clean(text, progress->ascii);
 }
 
@@ -205,6 +206,17 @@ static void on_started(void *user, const BhPlan *plan, guint total, guint alread
     progress->dirty = TRUE;
     start_thread(progress);
   }
+}
+
+static void on_outlook(void *user, const BhOutlook *outlook) {
+  BhProgress *progress = user;
+  if (progress->quiet)
+    return;
+  pthread_mutex_lock(&progress->lock);
+  progress->total = (guint)MAX((gint)progress->total + outlook->more, (gint)progress->done);
+  bh_eta_outlook(progress->eta, outlook);
+  changed(progress);
+  pthread_mutex_unlock(&progress->lock);
 }
 
 static void on_cell_started(void *user, const BhCell *cell, guint round) {
@@ -314,6 +326,7 @@ BhProgress *bh_progress_new(BhProgressMode mode, gboolean verbose) {
   progress->ascii = bh_display_ascii();
   progress->watcher = (BhWatcher){.user = progress,
                                   .started = on_started,
+                                  .outlook = on_outlook,
                                   .cell_started = on_cell_started,
                                   .cell_phase = on_cell_phase,
                                   .cell_log = on_cell_log,

@@ -63,7 +63,7 @@ static gboolean has_variants(const GPtrArray *cells) {
 
 /* ---- columns ---- */
 
-static void add_column(BhViewSection *section, const char *name, gboolean right, guint spare) {
+void bh_view_add_column(BhViewSection *section, const char *name, gboolean right, guint spare) {
   BhViewColumn *column = g_new0(BhViewColumn, 1);
   *column = (BhViewColumn){.name = g_strdup(name), .right = right, .spare = spare};
   g_ptr_array_add(section->columns, column);
@@ -72,45 +72,49 @@ static void add_column(BhViewSection *section, const char *name, gboolean right,
 typedef struct {
   BhViewSection *section;
   BhViewMarks *marks;
-  GPtrArray *options; /* of char *, borrowed */
-  gboolean variants, ids, rates, gflops, bandwidth, flags;
+  BhViewIdentity identity;
+  gboolean rates, gflops, bandwidth, flags;
   const char *unit;
 } Layout;
 
+void bh_view_identity_columns(const BhViewIdentity *identity, BhViewSection *section, const BhViewMarks *marks) {
+  bh_view_add_column(section, "backend", FALSE, 0);
+  for (guint i = 0; i < identity->options->len; i++) {
+    g_autofree char *name = bh_display_clean(identity->options->pdata[i], marks->ascii);
+    bh_view_add_column(section, name, FALSE, 0);
+  }
+  if (identity->variants)
+    bh_view_add_column(section, "variant", FALSE, 0);
+  if (identity->ids)
+    bh_view_add_column(section, "id", FALSE, 0);
+  section->status_at = section->columns->len;
+  bh_view_add_column(section, "status", FALSE, 0);
+}
+
 static void add_columns(Layout *layout) {
   BhViewSection *section = layout->section;
-  add_column(section, "backend", FALSE, 0);
-  for (guint i = 0; i < layout->options->len; i++) {
-    g_autofree char *name = bh_display_clean(layout->options->pdata[i], layout->marks->ascii);
-    add_column(section, name, FALSE, 0);
-  }
-  if (layout->variants)
-    add_column(section, "variant", FALSE, 0);
-  if (layout->ids)
-    add_column(section, "id", FALSE, 0);
-  section->status_at = section->columns->len;
-  add_column(section, "status", FALSE, 0);
-  add_column(section, "steady", TRUE, 0);
-  add_column(section, layout->marks->ascii ? "+-" : "±", TRUE, 0);
-  add_column(section, "CV", TRUE, 3);
-  add_column(section, "min", TRUE, 7);
-  add_column(section, "p95", TRUE, 8);
-  add_column(section, "n", TRUE, 6);
+  bh_view_identity_columns(&layout->identity, section, layout->marks);
+  bh_view_add_column(section, "steady", TRUE, 0);
+  bh_view_add_column(section, layout->marks->ascii ? "+-" : "±", TRUE, 0);
+  bh_view_add_column(section, "CV", TRUE, 3);
+  bh_view_add_column(section, "min", TRUE, 7);
+  bh_view_add_column(section, "p95", TRUE, 8);
+  bh_view_add_column(section, "n", TRUE, 6);
   if (layout->rates) {
     g_autofree char *unit = bh_display_clean(layout->unit, layout->marks->ascii);
     g_autofree char *cut = bh_display_cut(unit, 16);
     g_autofree char *name = g_strconcat(cut, "/s", NULL);
-    add_column(section, name, TRUE, 1);
+    bh_view_add_column(section, name, TRUE, 1);
   }
   if (layout->gflops)
-    add_column(section, "GFLOP/s", TRUE, 4);
+    bh_view_add_column(section, "GFLOP/s", TRUE, 4);
   if (layout->bandwidth)
-    add_column(section, "GB/s", TRUE, 5);
-  add_column(section, "speedup", TRUE, 0);
-  add_column(section, "total", TRUE, 0);
-  add_column(section, "x", TRUE, 2);
+    bh_view_add_column(section, "GB/s", TRUE, 5);
+  bh_view_add_column(section, "speedup", TRUE, 0);
+  bh_view_add_column(section, "total", TRUE, 0);
+  bh_view_add_column(section, "x", TRUE, 2);
   if (layout->flags)
-    add_column(section, "!", FALSE, 0);
+    bh_view_add_column(section, "!", FALSE, 0);
 }
 
 /* ---- texts ---- */
@@ -178,33 +182,41 @@ static void add_figures(Layout *layout, const BhMerged *cell, GPtrArray *texts) 
   g_ptr_array_add(texts, ratio_text(marks, &cell->total_speedup, FALSE));
 }
 
-static void add_row(Layout *layout, const BhMerged *cell) {
-  g_autoptr(GPtrArray) texts = g_ptr_array_new();
-  const gboolean ascii = layout->marks->ascii;
-  g_ptr_array_add(texts, bh_display_clean(cell->first->backend, ascii));
-  for (guint i = 0; i < layout->options->len; i++) {
-    g_autofree char *text = option_text(cell, layout->options->pdata[i]);
-    g_autofree char *clean = text ? bh_display_clean(text, ascii) : g_strdup("");
+void bh_view_identity_texts(const BhViewIdentity *identity, const BhMerged *cell, const BhViewMarks *marks,
+                            GPtrArray *texts) {
+  g_ptr_array_add(texts, bh_display_clean(cell->first->backend, marks->ascii));
+  for (guint i = 0; i < identity->options->len; i++) {
+    g_autofree char *text = option_text(cell, identity->options->pdata[i]);
+    g_autofree char *clean = text ? bh_display_clean(text, marks->ascii) : g_strdup("");
     g_ptr_array_add(texts, bh_display_cut(clean, 24));
   }
-  if (layout->variants)
-    g_ptr_array_add(texts, bh_display_clean(cell->first->variant, ascii));
-  if (layout->ids)
-    g_ptr_array_add(texts, bh_display_clean(cell->first->id, ascii));
+  if (identity->variants)
+    g_ptr_array_add(texts, bh_display_clean(cell->first->variant, marks->ascii));
+  if (identity->ids)
+    g_ptr_array_add(texts, bh_display_clean(cell->first->id, marks->ascii));
   g_ptr_array_add(texts, g_strdup(bh_cell_status_name(cell->status)));
+}
+
+void bh_view_add_row(BhViewSection *section, const BhMerged *cell, GPtrArray *texts, const BhViewMarks *marks) {
+  g_ptr_array_set_size(texts, (gint)section->columns->len);
+  BhViewRow *row = g_new0(BhViewRow, 1);
+  row->cell = cell;
+  row->n = texts->len;
+  row->reason = cell->reason ? bh_display_clean(cell->reason, marks->ascii) : NULL;
+  row->texts = g_new0(char *, texts->len);
+  memcpy(row->texts, texts->pdata, texts->len * sizeof(char *));
+  g_ptr_array_add(section->rows, row);
+}
+
+static void add_row(Layout *layout, const BhMerged *cell) {
+  g_autoptr(GPtrArray) texts = g_ptr_array_new();
+  bh_view_identity_texts(&layout->identity, cell, layout->marks, texts);
   if (cell->status == BH_CELL_OK) {
     add_figures(layout, cell, texts);
     if (layout->flags)
       g_ptr_array_add(texts, bh_view_flag_marks(layout->marks, cell->flags));
   }
-  g_ptr_array_set_size(texts, (gint)layout->section->columns->len);
-  BhViewRow *row = g_new0(BhViewRow, 1);
-  row->cell = cell;
-  row->n = texts->len;
-  row->reason = cell->reason ? bh_display_clean(cell->reason, ascii) : NULL;
-  row->texts = g_new0(char *, texts->len);
-  memcpy(row->texts, texts->pdata, texts->len * sizeof(char *));
-  g_ptr_array_add(layout->section->rows, row);
+  bh_view_add_row(layout->section, cell, texts, layout->marks);
 }
 
 /* ---- title and base ---- */
@@ -263,11 +275,19 @@ static gboolean need_ids(const GPtrArray *group, const GPtrArray *options) {
   return FALSE;
 }
 
+void bh_view_identity_init(BhViewIdentity *identity, const GPtrArray *group) {
+  identity->options = varying_options(group);
+  identity->variants = has_variants(group);
+  identity->ids = need_ids(group, identity->options);
+}
+
+void bh_view_identity_clear(BhViewIdentity *identity) {
+  g_clear_pointer(&identity->options, g_ptr_array_unref);
+}
+
 BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
-  g_autoptr(GPtrArray) options = varying_options(group);
-  Layout layout = {.section = bh_view_section_new(), .marks = marks, .options = options};
-  layout.variants = has_variants(group);
-  layout.ids = need_ids(group, options);
+  Layout layout = {.section = bh_view_section_new(), .marks = marks};
+  bh_view_identity_init(&layout.identity, group);
   for (guint i = 0; i < group->len; i++) {
     const BhMerged *cell = g_ptr_array_index(group, i);
     const gboolean ok = cell->status == BH_CELL_OK;
@@ -283,7 +303,8 @@ BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
   add_columns(&layout);
   for (guint i = 0; i < group->len; i++)
     add_row(&layout, g_ptr_array_index(group, i));
-  layout.section->title = title_of(group, layout.variants, marks);
-  layout.section->base = base_of(group, layout.variants, marks);
+  layout.section->title = title_of(group, layout.identity.variants, marks);
+  layout.section->base = base_of(group, layout.identity.variants, marks);
+  bh_view_identity_clear(&layout.identity);
   return layout.section;
 }

@@ -168,6 +168,7 @@ static const struct {
     {"interval-wide", 'w', "interval wider than the precision asked for"},
     {"few-samples", 'f', "fewer samples than asked for"},
     {"below-clock-resolution", 'c', "samples too short for the clock"},
+    {"disturbed-samples", 'd', "something else took CPUs during more than 20 % of samples"},
     {"not-pinned", 'p', "workers not where they were to be"},
 };
 
@@ -270,12 +271,18 @@ BhView *bh_view_new(const BhResults *results, const GPtrArray *cells, gboolean a
     g_ptr_array_add(group, cell);
   }
   view->sections = g_ptr_array_new_with_free_func(section_free);
-  for (guint i = 0; i < order->len; i++)
-    g_ptr_array_add(view->sections, bh_view_section(order->pdata[i], &marks));
+  for (guint i = 0; i < order->len; i++) {
+    BhViewSection *section = bh_view_section(order->pdata[i], &marks);
+    BhViewSection *counters = bh_view_counters(order->pdata[i], section->title, &marks);
+    g_ptr_array_add(view->sections, section);
+    if (counters)
+      g_ptr_array_add(view->sections, counters);
+  }
   view->heading = heading(results, cells, ascii);
   view->legend = g_ptr_array_new_with_free_func(g_free);
   view->summary = g_ptr_array_new_with_free_func(g_free);
   add_legend(view->legend, &marks, ascii);
+  bh_view_counters_legend(cells, view->legend, ascii);
   add_summary(view->summary, results, cells, ascii);
   g_hash_table_unref(marks.flags);
   g_hash_table_unref(marks.missing);

@@ -4,6 +4,7 @@
 #include "base/primary.h"
 #include "base/text.h"
 #include "base/value.h"
+#include "counters/counters.h"
 
 #include <string.h>
 
@@ -13,9 +14,16 @@
 
 static const char *read_primary(const char *text, GError **error) {
   BhPrimary primary;
-  if (bh_primary_parse(text, &primary))
-    return g_intern_string(text);
+  const gboolean known = bh_primary_parse(text, &primary);
   g_autofree char *shown = bh_text_shown(text);
+  if (known && primary.kind == BH_PRIMARY_COUNTER && !bh_counters_group_of(primary.name)) {
+    g_autofree char *hint = bh_text_suggest(primary.name, bh_counters_names());
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "unknown counter %s%s; `benchhost list --counters` names all", shown,
+                hint);
+    return NULL;
+  }
+  if (known)
+    return g_intern_string(text);
   g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
               "unknown figure %s; expected wall, total, cpu, memory, counter:NAME or metric:NAME", shown);
   return NULL;
@@ -32,7 +40,7 @@ static const char *read_noise(const char *text, GError **error) {
 
 /* Each group once, in this order, whatever order they are given in: the same groups are the same text. */
 static const char *read_counters(const char *text, GError **error) {
-  static const char *const groups[] = {"cycles", "caches", "branches", "kernel", "energy", NULL};
+  const char *const *groups = bh_counters_groups();
   g_auto(GStrv) words = g_strsplit_set(text, " ,+", -1);
   for (char **word = words; *word; word++) {
     if (!**word || !strcmp(*word, "none") || !strcmp(*word, "all") || g_strv_contains(groups, *word))

@@ -64,7 +64,7 @@ static gboolean sorted_interval(const double *x, guint n, double confidence, dou
   return TRUE;
 }
 
-BhSummary bh_stats_summary(const double *x, guint n) {
+static BhSummary summary_at(const double *x, guint n, double confidence) {
   BhSummary summary = {.n = n};
   g_return_val_if_fail(n > 0, summary);
   g_autofree double *sorted = bh_sorted_copy(x, n);
@@ -81,8 +81,12 @@ BhSummary bh_stats_summary(const double *x, guint n) {
   summary.p95 = bh_sorted_quantile(sorted, n, 0.95);
   if (n > 1 && mean != 0)
     summary.cv = bh_sorted_to_double(sqrtl(squares / (n - 1)) / mean);
-  summary.has_interval = sorted_interval(sorted, n, 0.95, &summary.low, &summary.high);
+  summary.has_interval = sorted_interval(sorted, n, confidence, &summary.low, &summary.high);
   return summary;
+}
+
+BhSummary bh_stats_summary(const double *x, guint n) {
+  return summary_at(x, n, 0.96);
 }
 
 gboolean bh_stats_precise(const BhSummary *s, double precision) {
@@ -104,7 +108,7 @@ static double stretched(double median, double limit, double stretch, gboolean as
 }
 
 BhSummary bh_stats_summary_series(const double *x, guint n) {
-  BhSummary summary = bh_stats_summary(x, n);
+  BhSummary summary = summary_at(x, n, 0.95);
   if (!summary.has_interval)
     return summary;
   const double worth = n / bh_stats_effective_n(x, n);

@@ -12,8 +12,9 @@ typedef struct {
   double low, high;                       /* 95 % interval of the median */
 } BhSummary;
 
-/* n >= 1 independent figures, as many as were decided on beforehand: rounds, processes. The interval is
- * bh_stats_median_interval's. */
+/* n >= 1 independent figures: rounds, processes. The interval is bh_stats_median_interval's aimed at 96 %, so that it
+ * covers 93 to 97 % both where n was decided on beforehand and where a look at the interval decided (core/engine's looks
+ * at 6, 9, 14, 21, ... rounds). */
 BhSummary bh_stats_summary(const double *x, guint n);
 /* n >= 1 samples in the order in which they were taken, one after another, until they looked precise enough. The
  * interval is stretched for what independent samples would not need: by sqrt(D) (1 + 4 (D-1) / n), D = n /

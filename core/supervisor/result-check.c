@@ -28,6 +28,11 @@ static const Rule rules[] = {
     {"worker_phases", OBJECT, TRUE},
     {"throughput", NUMBERS_BY_NAME, TRUE},
     {"cost", OBJECT, TRUE},
+    {"cpu", OBJECT, TRUE},
+    {"samples", OBJECT, TRUE},
+    {"flagged", OBJECT, TRUE},
+    {"counters", OBJECT, TRUE},
+    {"process_peak_bytes", INT, TRUE},
     {"metrics", OBJECT, TRUE},
     {"facts", TEXTS_BY_NAME, TRUE},
     {"workers", INT, TRUE},
@@ -120,18 +125,29 @@ static char *check_time(JsonObject *figures, const char *name, const char *key) 
   return NULL;
 }
 
-/* `steady` or `total` of a cell that is ok. */
-static char *check_figures(JsonObject *result, const char *name) {
-  JsonNode *node = json_object_get_member(result, name);
-  if (!node || !JSON_NODE_HOLDS_OBJECT(node))
-    return g_strdup_printf("'%s' must be there when the status is ok", name);
-  JsonObject *figures = json_node_get_object(node);
+static char *check_times(JsonObject *figures, const char *name) {
   const char *const keys[] = {"median_ns", "min_ns", "p95_ns"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     char *wrong = check_time(figures, name, keys[i]);
     if (wrong)
       return wrong;
   }
+  JsonNode *ci = json_object_get_member(figures, "ci_ns");
+  if (ci && !JSON_NODE_HOLDS_NULL(ci) &&
+      (!all_elements(ci, is_number) || json_array_get_length(json_node_get_array(ci)) != 2))
+    return g_strdup_printf("'%s.ci_ns' must be two numbers or null", name);
+  return NULL;
+}
+
+/* `steady` or `total` of a cell that is ok. */
+static char *check_figures(JsonObject *result, const char *name) {
+  JsonNode *node = json_object_get_member(result, name);
+  if (!node || !JSON_NODE_HOLDS_OBJECT(node))
+    return g_strdup_printf("'%s' must be there when the status is ok", name);
+  JsonObject *figures = json_node_get_object(node);
+  char *wrong = check_times(figures, name);
+  if (wrong)
+    return wrong;
   JsonNode *samples = json_object_get_member(figures, "samples_ns");
   if (!samples || !all_elements(samples, is_number) || !json_array_get_length(json_node_get_array(samples)))
     return g_strdup_printf("'%s.samples_ns' must be a list of numbers, at least one", name);
@@ -142,16 +158,52 @@ static char *check_figures(JsonObject *result, const char *name) {
   JsonNode *n = json_object_get_member(figures, "n");
   if (n && (!is_number(n) || json_node_get_int(n) != json_array_get_length(array)))
     return g_strdup_printf("'%s.n' must be the number of samples", name);
-  JsonNode *ci = json_object_get_member(figures, "ci_ns");
-  if (ci && !JSON_NODE_HOLDS_NULL(ci) &&
-      (!all_elements(ci, is_number) || json_array_get_length(json_node_get_array(ci)) != 2))
-    return g_strdup_printf("'%s.ci_ns' must be two numbers or null", name);
   return NULL;
 }
 
 static gboolean is_there(JsonObject *object, const char *key) {
   JsonNode *node = json_object_get_member(object, key);
   return node && !JSON_NODE_HOLDS_NULL(node);
+}
+
+/* Either why it is unavailable, or figures. */
+static char *check_counter(const char *name, JsonNode *node) {
+  JsonObject *counter = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+  JsonNode *why = counter ? json_object_get_member(counter, "unavailable") : NULL;
+  if (why && is_text(why) && json_object_get_size(counter) == 1)
+    return NULL;
+  const char *const numbers[] = {"median", "min", "max"};
+  for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+    JsonNode *value = counter ? json_object_get_member(counter, numbers[i]) : NULL;
+    if (!value || !is_number(value) || json_node_get_double(value) < 0)
+      return g_strdup_printf("'counters.%s' must have '%s', not below 0, or only 'unavailable', a text", name,
+                             numbers[i]);
+  }
+  return NULL;
+}
+
+/* What was observed beside the time. */
+static char *check_observed(JsonObject *result) {
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+  char *wrong = is_there(result, "cpu") ? check_times(json_object_get_object_member(result, "cpu"), "cpu") : NULL;
+  if (is_there(result, "samples")) {
+    json_object_iter_init(&iter, json_object_get_object_member(result, "samples"));
+    while (!wrong && json_object_iter_next(&iter, &name, &node))
+      if (!all_elements(node, is_number))
+        wrong = g_strdup_printf("'samples.%s' must be a list of numbers", name);
+  }
+  if (is_there(result, "counters")) {
+    json_object_iter_init(&iter, json_object_get_object_member(result, "counters"));
+    while (!wrong && json_object_iter_next(&iter, &name, &node))
+      wrong = check_counter(name, node);
+  }
+  node = is_there(result, "flagged") ? json_object_get_member(json_object_get_object_member(result, "flagged"), "share")
+                                     : NULL;
+  if (!wrong && node && (!is_number(node) || json_node_get_double(node) < 0 || json_node_get_double(node) > 1))
+    wrong = g_strdup("'flagged.share' must be a number from 0 to 1");
+  return wrong;
 }
 
 char *bh_cell_line_check(JsonObject *result) {
@@ -181,5 +233,7 @@ char *bh_cell_line_check(JsonObject *result) {
   if (is_there(result, "reason"))
     return g_strdup("'reason' must be null when the status is ok");
   char *wrong = check_figures(result, "steady");
-  return wrong ? wrong : check_figures(result, "total");
+  if (!wrong)
+    wrong = check_figures(result, "total");
+  return wrong ? wrong : check_observed(result);
 }

@@ -9,7 +9,7 @@
 
 /* What comes after the rounds that every cell has, as far as that is known. */
 typedef struct {
-  guint more;     /* visits that were now decided on, besides those told of before */
+  gint more;      /* visits that were now decided on, besides those told of before; below 0: given up */
   double topup_s; /* expected for all visits besides those told of at the start */
   gboolean bound; /* it is the most, no expectation */
   double left_s;  /* of the budget; INFINITY: none */

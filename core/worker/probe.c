@@ -3,6 +3,8 @@
  * something else disturbed. Observing only: no value is ever rejected here. */
 #include "worker/probe.h"
 
+#include "counters/counters.h"
+#include "stats/summary.h"
 #include "worker/record.h"
 
 #include <math.h>
@@ -13,6 +15,7 @@
 
 #define WAITING_SHARE                                                                                                  \
   0.05 /* of a sample's wall time without the CPU: more is a disturbance where nothing should wait */
+#define WHOLE_SHARE 0.9999 /* of the time: a counter that counted for less is extrapolated, and said to be */
 #define NS_PER_S UINT64_C(1000000000)
 
 /* Kept per sample, in this order. Times are per run, counts of the whole sample: a disturbance is no part of a run. */
@@ -36,15 +39,30 @@ struct BhProbe {
   guint inner;
   guint64 wall_ns;
   GArray *kept[N_SERIES]; /* of double */
+  BhCounters *counters;
+  GPtrArray *counted; /* of GArray of double: per counter, per run; samples in which it had its turn */
   guint n_flagged, n_switched, n_faulted, n_waited;
 };
 
-BhProbe *bh_probe_new(const char *counters) {
-  (void)counters;
+/* The groups asked for, and the one that the primary figure needs. Caller frees. */
+static char *groups_of(const BhMeasure *measure) {
+  BhPrimary primary;
+  const char *needed = NULL, *asked = measure->counters ? measure->counters : "";
+  if (measure->primary && bh_primary_parse(measure->primary, &primary) && primary.kind == BH_PRIMARY_COUNTER)
+    needed = bh_counters_group_of(primary.name);
+  return g_strjoin(" ", asked, needed, NULL);
+}
+
+BhProbe *bh_probe_new(const BhMeasure *measure) {
   BhProbe *probe = g_new0(BhProbe, 1);
   probe->clocks = g_array_new(FALSE, FALSE, sizeof(clockid_t));
   for (guint i = 0; i < N_SERIES; i++)
     probe->kept[i] = g_array_new(FALSE, FALSE, sizeof(double));
+  g_autofree char *groups = groups_of(measure);
+  probe->counters = bh_counters_open(groups, NULL);
+  probe->counted = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+  for (guint i = 0; i < bh_counters_n(probe->counters); i++)
+    g_ptr_array_add(probe->counted, g_array_new(FALSE, FALSE, sizeof(double)));
   return probe;
 }
 
@@ -54,18 +72,23 @@ void bh_probe_free(BhProbe *probe) {
   g_array_unref(probe->clocks);
   for (guint i = 0; i < N_SERIES; i++)
     g_array_unref(probe->kept[i]);
+  bh_counters_free(probe->counters);
+  g_ptr_array_unref(probe->counted);
   g_free(probe);
 }
 
 /* ---- Who the workers are ---- */
 
-/* The process that thread `tid` belongs to; 0: there is no such thread any more. */
-static pid_t process_of(int tid) {
-  g_autofree char *path = g_strdup_printf("/proc/%d/status", tid), *text = NULL;
-  if (!g_file_get_contents(path, &text, NULL, NULL))
-    return 0;
-  const char *line = strstr(text, "\nTgid:");
-  return line ? (pid_t)g_ascii_strtoll(line + strlen("\nTgid:"), NULL, 10) : 0;
+/* Field `name` ("\nTgid:") of a thread's status file; 0: there is no such thread any more. */
+static guint64 status_field(const char *status, const char *name) {
+  const char *line = status ? strstr(status, name) : NULL;
+  return line ? g_ascii_strtoull(line + strlen(name), NULL, 10) : 0;
+}
+
+static char *read_status(gint64 tid) {
+  g_autofree char *path = g_strdup_printf("/proc/%" G_GINT64_FORMAT "/status", tid);
+  char *text = NULL;
+  return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
 }
 
 /* The CPU clock of a thread of any process: Linux writes it like this (include/linux/posix-timers.h: the inverted id, 4
@@ -96,7 +119,8 @@ void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
     JsonObject *place = json_array_get_object_element(places, i);
     tid = (int)json_object_get_int_member(place, "pid");
     pinned = !json_object_get_null_member(place, "cpu");
-    add_process(probe, process_of(tid));
+    g_autofree char *status = read_status(tid);
+    add_process(probe, (pid_t)status_field(status, "\nTgid:"));
   }
   const gboolean blocking = session->problem && session->problem->problem.flags & BH_BLOCKING;
   probe->expect_busy = session->needs.workers == 1 && json_array_get_length(places) == 1 && pinned && !blocking;
@@ -110,12 +134,15 @@ static guint64 cpu_ns(clockid_t clock) {
   return clock_gettime(clock, &t) ? 0 : (guint64)t.tv_sec * NS_PER_S + (guint64)t.tv_nsec;
 }
 
-static void read_cpu(const BhProbe *probe, Reading *ret) {
-  ret->own_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-  ret->worker_ns = probe->expect_busy ? cpu_ns(probe->worker_clock) : 0;
-  ret->others_ns = 0;
+static guint64 others_cpu_ns(const BhProbe *probe) {
+  guint64 sum_ns = 0;
   for (guint i = 0; i < probe->clocks->len; i++)
-    ret->others_ns += cpu_ns(g_array_index(probe->clocks, clockid_t, i));
+    sum_ns += cpu_ns(g_array_index(probe->clocks, clockid_t, i));
+  return sum_ns;
+}
+
+static guint64 worker_cpu_ns(const BhProbe *probe) {
+  return probe->expect_busy ? cpu_ns(probe->worker_clock) : 0;
 }
 
 void bh_probe_begin(BhProbe *probe) {
@@ -123,7 +150,10 @@ void bh_probe_begin(BhProbe *probe) {
     return;
   getrusage(RUSAGE_CHILDREN, &probe->before.children);
   getrusage(RUSAGE_SELF, &probe->before.self);
-  read_cpu(probe, &probe->before);
+  probe->before.others_ns = others_cpu_ns(probe);
+  probe->before.worker_ns = worker_cpu_ns(probe);
+  probe->before.own_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID); /* last here, first there: least of it is our own */
+  bh_counters_start(probe->counters);
 }
 
 static double since(guint64 before, guint64 after) {
@@ -143,9 +173,13 @@ void bh_probe_end(BhProbe *probe, guint inner, guint64 wall_ns) {
   if (!probe)
     return;
   const Reading *before = &probe->before, *after = &probe->after;
-  read_cpu(probe, &probe->after);
+  bh_counters_stop(probe->counters);
+  probe->after.own_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+  probe->after.worker_ns = worker_cpu_ns(probe);
+  probe->after.others_ns = others_cpu_ns(probe);
   getrusage(RUSAGE_SELF, &probe->after.self);
   getrusage(RUSAGE_CHILDREN, &probe->after.children);
+  bh_counters_collect(probe->counters);
   probe->inner = MAX(inner, 1);
   probe->wall_ns = wall_ns;
   double *last = probe->last;
@@ -162,11 +196,24 @@ void bh_probe_end(BhProbe *probe, guint inner, guint64 wall_ns) {
   last[MAJFLT] = OF_BOTH(ru_majflt);
 }
 
+/* Of the sample just ended, per run. */
+static gboolean counter_value(const BhProbe *probe, guint i, double *ret) {
+  if (!bh_counters_value(probe->counters, i, ret))
+    return FALSE;
+  *ret /= probe->inner;
+  return TRUE;
+}
+
 void bh_probe_keep(BhProbe *probe) {
   if (!probe)
     return;
   for (guint i = 0; i < N_SERIES; i++)
     g_array_append_val(probe->kept[i], probe->last[i]);
+  for (guint i = 0; i < probe->counted->len; i++) {
+    double value;
+    if (counter_value(probe, i, &value))
+      g_array_append_val(probe->counted->pdata[i], value);
+  }
   const gboolean switched = probe->last[NIVCSW] > 0, faulted = probe->last[MAJFLT] > 0;
   const gboolean waited = probe->last[WAIT] * probe->inner > WAITING_SHARE * (double)probe->wall_ns;
   probe->n_switched += switched;
@@ -185,6 +232,11 @@ gboolean bh_probe_value(const BhProbe *probe, const BhPrimary *primary, double *
   case BH_PRIMARY_CPU:
     *ret = probe->last[CPU];
     return TRUE;
+  case BH_PRIMARY_COUNTER:
+    for (guint i = 0; i < bh_counters_n(probe->counters); i++)
+      if (!strcmp(bh_counters_name(probe->counters, i), primary->name))
+        return counter_value(probe, i, ret);
+    return FALSE;
   default:
     return FALSE;
   }
@@ -197,10 +249,15 @@ double bh_probe_flagged_share(const BhProbe *probe) {
   return n ? (double)probe->n_flagged / n : 0;
 }
 
+/* A thousandth of a nanosecond or an event: more digits would only be noise in the file. */
+static double tidy(double x) {
+  return round(x * 1000) / 1000;
+}
+
 static JsonArray *series_array(const GArray *values) {
   JsonArray *array = json_array_sized_new(values->len);
   for (guint i = 0; i < values->len; i++)
-    json_array_add_double_element(array, round(g_array_index(values, double, i) * 1000) / 1000);
+    json_array_add_double_element(array, tidy(g_array_index(values, double, i)));
   return array;
 }
 
@@ -223,6 +280,47 @@ static JsonObject *flagged(const BhProbe *probe) {
   return object;
 }
 
+static JsonObject *counter_object(const BhProbe *probe, guint i) {
+  const BhCounters *counters = probe->counters;
+  const GArray *values = probe->counted->pdata[i];
+  const char *refusal = bh_counters_refusal(counters, i), *note = bh_counters_note(counters, i);
+  JsonObject *object = json_object_new();
+  if (refusal || !values->len) {
+    json_object_set_string_member(object, "unavailable",
+                                  refusal ? refusal : "the processor never had room for it; ask for fewer groups");
+    return object;
+  }
+  const BhSummary s = bh_stats_summary((const double *)(void *)values->data, values->len);
+  json_object_set_string_member(object, "unit", bh_counters_unit(counters, i));
+  json_object_set_string_member(object, "better", "lower");
+  json_object_set_string_member(object, "per", "run");
+  json_object_set_double_member(object, "median", s.median);
+  JsonArray *interval = s.has_interval ? json_array_new() : NULL;
+  if (interval) {
+    json_array_add_double_element(interval, s.low);
+    json_array_add_double_element(interval, s.high);
+    json_object_set_array_member(object, "ci", interval);
+  } else {
+    json_object_set_null_member(object, "ci");
+  }
+  json_object_set_double_member(object, "min", s.min);
+  json_object_set_double_member(object, "max", s.max);
+  json_object_set_int_member(object, "n", s.n);
+  const double share = bh_counters_share(counters, i);
+  if (share < WHOLE_SHARE)
+    json_object_set_double_member(object, "scaled", share);
+  if (note)
+    json_object_set_string_member(object, "note", note);
+  return object;
+}
+
+static JsonObject *counters_object(const BhProbe *probe) {
+  JsonObject *object = json_object_new();
+  for (guint i = 0; i < probe->counted->len; i++)
+    json_object_set_object_member(object, bh_counters_name(probe->counters, i), counter_object(probe, i));
+  return object;
+}
+
 void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record) {
   if (!probe || !probe->kept[CPU]->len)
     return;
@@ -235,4 +333,26 @@ void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record) {
       json_object_set_array_member(samples, series_names[i], series_array(probe->kept[i]));
   json_object_set_object_member(record, "samples", samples);
   json_object_set_object_member(record, "flagged", flagged(probe));
+  if (probe->counted->len)
+    json_object_set_object_member(record, "counters", counters_object(probe));
+}
+
+/* The largest resident set so far, in bytes; 0: unknown. */
+static guint64 peak_bytes(const char *status) {
+  return status_field(status, "\nVmHWM:") * 1024;
+}
+
+guint64 bh_probe_add_peaks(JsonNode *placement) {
+  JsonArray *places = json_node_get_array(placement);
+  for (guint i = 0; i < json_array_get_length(places); i++) {
+    JsonObject *place = json_array_get_object_element(places, i);
+    g_autofree char *status = read_status(json_object_get_int_member(place, "pid"));
+    const gboolean apart = status_field(status, "\nTgid:") != (guint64)getpid();
+    if (apart && peak_bytes(status))
+      json_object_set_int_member(place, "peak_bytes", (gint64)peak_bytes(status));
+    else
+      json_object_set_null_member(place, "peak_bytes"); /* a thread: memory is its process's */
+  }
+  g_autofree char *own = read_status(getpid());
+  return peak_bytes(own);
 }

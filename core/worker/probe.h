@@ -9,8 +9,9 @@
 typedef struct BhProbe BhProbe;
 
 /* Before the backend opens: threads and processes that it starts are counted only if counters were open by then. Never
- * fails: what is not allowed is recorded as unavailable, with the reason. `counters`: as in BhMeasure. */
-BhProbe *bh_probe_new(const char *counters);
+ * fails: what is not allowed is recorded as unavailable, with the reason. `measure`: its groups of counters, and that
+ * of its primary figure. */
+BhProbe *bh_probe_new(const BhMeasure *measure);
 void bh_probe_free(BhProbe *probe);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhProbe, bh_probe_free)
 /* After the backend has opened: the processes of its workers, for their CPU time. Reads the arena's placement. */
@@ -29,3 +30,5 @@ double bh_probe_flagged_share(const BhProbe *probe);
 /* What kept samples showed, for the `cell` line: `cpu` (a figure), `counters`, `samples` (arrays that are not all 0)
  * and `flagged`. Adds members to `record`; nothing when no sample was kept. */
 void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record);
+/* Adds `peak_bytes` to each worker of `placement`, while workers are still there. Returns this process's own. */
+guint64 bh_probe_add_peaks(JsonNode *placement);

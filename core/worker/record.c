@@ -202,7 +202,9 @@ JsonObject *bh_record_new(BhSession *s, bh_status status, const BhSampling *samp
   add_model(record, s);
   json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
   gboolean misplaced;
-  json_object_set_member(record, "placement", bh_arena_placement(s->arena, &misplaced));
+  JsonNode *placement = bh_arena_placement(s->arena, &misplaced);
+  json_object_set_int_member(record, "process_peak_bytes", (gint64)bh_probe_add_peaks(placement));
+  json_object_set_member(record, "placement", placement);
   json_object_set_member(record, "facts", bh_arena_facts(s->arena));
   json_object_set_member(record, "metrics", bh_arena_metrics(s->arena));
   json_object_set_member(record, "log", bh_arena_log(s->arena));

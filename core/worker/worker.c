@@ -127,7 +127,7 @@ int bh_worker_main(void) {
   sigaction(SIGTERM, &action, NULL);
   BhSession *session = bh_session_new(request, arena);
   session->on_phase = on_phase;
-  g_autoptr(BhProbe) probe = bh_probe_new(request->measure.counters);
+  g_autoptr(BhProbe) probe = bh_probe_new(&request->measure);
   session->probe = probe;
   g_auto(BhSampling) sampling = {0};
   const bh_status status = run_session(session, &sampling);

@@ -6,6 +6,7 @@
 #include "results/progress.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <pty.h>
 #include <stdio.h>
@@ -207,6 +208,41 @@ static void test_resize(void) {
   g_assert_cmpstr(parts[n - 1], ==, "");
 }
 
+/* Rounds on top: added to what is left of the others, bounded by the budget, and gone when they are done. */
+static void test_eta_outlook(void) {
+  double left;
+  gboolean bound;
+  plan.measure.budget_ns = 60000000000;
+  BhEta *eta = bh_eta_new(&plan, 6);
+  bh_eta_cell_started(eta, &cells[0], 5000000000u);
+  bh_eta_cell_done(eta, &cells[0], 6000000000u);
+  bh_eta_outlook(eta, &(BhOutlook){.more = 4, .topup_s = 20, .left_s = 59});
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat_with_epsilon(left, 25, 1e-9);
+  g_assert_false(bound);
+  bh_eta_outlook(eta, &(BhOutlook){.topup_s = 20, .bound = TRUE, .left_s = 59});
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_true(bound);
+  bh_eta_outlook(eta, &(BhOutlook){.topup_s = 20, .left_s = 10}); /* an earlier session spent the rest */
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat_with_epsilon(left, 10, 1e-9);
+  g_assert_true(bound);
+  bh_eta_outlook(eta, &(BhOutlook){.left_s = -1});
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat(left, ==, 0);
+  bh_eta_free(eta);
+  /* All mandatory rounds are done, no budget: what is on top is all there is. */
+  plan.measure.budget_ns = 0;
+  eta = bh_eta_new(&plan, 0);
+  bh_eta_outlook(eta, &(BhOutlook){.topup_s = 7, .left_s = INFINITY});
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat(left, ==, 7);
+  g_assert_false(bound);
+  bh_eta_outlook(eta, &(BhOutlook){.left_s = INFINITY});
+  g_assert_false(bh_eta_left(eta, &left, &bound));
+  bh_eta_free(eta);
+}
+
 /* Budgets: .5 s warm-up, 1 s sampling and .5 s for the rest: 2 s a run, 6 s a round. */
 static void test_eta(void) {
   double left;
@@ -242,6 +278,7 @@ static void test_eta(void) {
   eta = bh_eta_new(&plan, 0);
   g_assert_false(bh_eta_left(eta, &left, &bound));
   bh_eta_free(eta);
+  test_eta_outlook();
   g_ptr_array_unref(plan.cells);
 }
 
