@@ -81,7 +81,7 @@ static void add_running(GOptionContext *context, BhAbOptions *o) {
 }
 
 GOptionContext *bh_ab_options_context(BhAbOptions *o) {
-  o->raw.screen_rounds = o->raw.confirm_rounds = -1;
+  o->raw.screen_rounds = o->raw.confirm_rounds = G_MININT;
   GOptionContext *context = g_option_context_new("BASE CANDIDATE MATRIX.yaml - is the candidate slower than the base?");
   add_deciding(context, o);
   add_running(context, o);
@@ -123,7 +123,7 @@ static gboolean read_share(const char *option, const char *text, double high, do
 }
 
 static gboolean read_rounds(const char *option, gint given, gint least, guint *ret, GError **error) {
-  if (given == -1)
+  if (given == G_MININT)
     return TRUE;
   if (given < least || given > MOST_ROUNDS) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "--%s %d: expected %d to %d rounds", option, given, least,
@@ -192,7 +192,7 @@ static gboolean settle_from(const BhAbOptions *o, guint n_arguments, GError **er
       o->raw.measures || o->matrix.sets || o->matrix.params || o->matrix.filters || o->matrix.data)
     return refuse(error, "ab --from JOURNAL measures nothing: of the options only those that decide and print go with "
                          "it (--margin, --equivalence, --fdr, --screen-shift, --primary, --json ...)");
-  if (o->raw.screen_rounds != -1 || o->raw.confirm_rounds != -1)
+  if (o->raw.screen_rounds != G_MININT || o->raw.confirm_rounds != G_MININT)
     return refuse(error, "ab --from JOURNAL has the rounds that were measured: --screen-rounds and --confirm-rounds "
                          "cannot change them");
   return TRUE;

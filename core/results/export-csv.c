@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns CSV (RFC 4180, UTF-8): one row per cell, or one per sample, the same columns in every row. Texts that a
- * spreadsheet would run as a formula (they begin with = + - @, a tab or a carriage return) get an apostrophe in front;
- * numbers stay numbers. */
+ * Owns the CSV export (csv.h): one row per cell, or one per sample, the same columns in every row. */
 #include "base/text.h"
+#include "results/csv.h"
 #include "results/fields.h"
 #include "results/merge.h"
 #include "results/observed.h"
@@ -20,29 +19,15 @@ typedef struct {
 } Csv;
 
 static void put_raw(Csv *csv, const char *text) {
-  if (csv->started)
-    g_string_append_c(csv->out, ',');
-  csv->started = TRUE;
-  if (!strpbrk(text, ",\"\r\n")) {
-    g_string_append(csv->out, text);
-    return;
-  }
-  g_string_append_c(csv->out, '"');
-  for (; *text; text++)
-    g_string_append(csv->out, *text == '"' ? "\"\"" : (char[]){*text, '\0'});
-  g_string_append_c(csv->out, '"');
+  bh_csv_raw(csv->out, &csv->started, text);
 }
 
 static void put_text(Csv *csv, const char *text) {
-  if (!text)
-    text = "";
-  g_autofree char *safe = *text && strchr("=+-@\t\r", *text) ? g_strconcat("'", text, NULL) : g_strdup(text);
-  put_raw(csv, safe);
+  bh_csv_text(csv->out, &csv->started, text);
 }
 
 static void put_number(Csv *csv, gboolean exists, double number) {
-  g_autofree char *text = exists && isfinite(number) ? bh_text_double(number) : g_strdup("");
-  put_raw(csv, text);
+  bh_csv_number(csv->out, &csv->started, exists, number);
 }
 
 static void put_count(Csv *csv, guint count) {

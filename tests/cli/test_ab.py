@@ -118,7 +118,7 @@ def test_same_builds_are_an_aa_run(arms):
     assert report["same"] and report["candidate"]["kind"] == "installed"
     assert all(cell["decision"]["shift"] == 0 for cell in report["cells"])
     table = arms.run(".", "-")
-    assert table.returncode == 0 and "an A/A run" in table.stdout
+    assert table.returncode == 0 and "an A/A run" in " ".join(table.stdout.split())
 
 
 def test_too_noisy_is_not_equivalent(arms):
@@ -388,7 +388,7 @@ def test_table(arms):
     assert result.returncode == 1
     lines = result.stdout.splitlines()
     (row,) = [line for line in lines if line.startswith("graded part=1 | serial ")]
-    assert "regressed" in row and "1000 points" in row and "1100 points" in row and "8+8" in row
+    assert "regressed" in row and row.count(" points") == 2 and "8+8" in row
     assert "+10.0 %" in row
     text = " ".join(result.stdout.split())
     assert "1 regressed, 1 equivalent: 1 cell regressed." in text
@@ -422,8 +422,8 @@ def test_measuring_is_cheap_unless_the_matrix_says_otherwise(arms):
     assert (got["min_samples"], got["max_samples"], got["max_time"], got["warmup"]) == (6, 12, 10 ** 9, 5 * 10 ** 6)
     got = measure("{primary: 'metric:cost', min_sample: 0, min_samples: 20}")
     assert (got["min_samples"], got["max_samples"]) == (20, 20)
-    got = measure("{primary: 'metric:cost', min_sample: 0, max_samples: 3}", "--measure", "warmup=1ms")
-    assert (got["min_samples"], got["max_samples"], got["warmup"]) == (3, 3, 10 ** 6)
+    got = measure("{primary: 'metric:cost', min_sample: 0, max_samples: 30}", "--measure", "warmup=1ms")
+    assert (got["min_samples"], got["max_samples"], got["warmup"]) == (6, 30, 10 ** 6)
 
 
 # ---- bad usage ----
@@ -439,7 +439,7 @@ BAD = [
     (("colour=red", "colour=blue", "M"), "base colour=red: --param colour: no plugin in the matrix has such a parameter"),
     (("weight=1", "weight=-5", "M"), "candidate weight=-5: "),
     (("weight=1", "weight=[1, 2]", "M"), "different cells (2 and 4)"),
-    ((".", "part=1", "M"), "only in the base"),
+    (("base", "part=1", "M"), "only in the base"),
     (("base", "slow", "M", "--margin", "0"), "--margin '0': expected a share above 0"),
     (("base", "slow", "M", "--margin", "200%"), "--margin"),
     (("base", "slow", "M", "--fdr", "x"), "--fdr 'x'"),

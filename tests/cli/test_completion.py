@@ -57,6 +57,8 @@ def test_files(folder):
     assert complete("run", "two", cwd=folder) == ["two words.yaml"]
     assert complete("report", "", cwd=folder) == ["run.jsonl", "sub"]
     assert complete("export", "r", cwd=folder) == ["run.jsonl"]
+    assert complete("ab", "p", cwd=folder) == ["plug.so"] and "a.yaml" in complete("ab", "", cwd=folder)
+    assert complete("ab", "--from", "", cwd=folder) == ["run.jsonl", "sub"]
     assert complete("describe", "./p", cwd=folder) == ["./plug.so"]
     assert complete("export", "-o", "no", cwd=folder) == ["notes.txt"]
 
@@ -73,6 +75,14 @@ def test_values(folder):
     assert complete("export", "--format", "=", "g", cwd=folder) == ["gbench"]
     assert complete("export", "--repetitions", "r", cwd=folder) == ["rounds"]
     assert complete("new", "w", cwd=folder) == ["workload"]
+
+
+def test_stored_runs(folder):
+    assert complete("compare", "", cwd=folder) == complete("compare", "run.jsonl", "", cwd=folder) == ["run.jsonl", "sub"]
+    assert complete("compare", "--sort", "=", "r", cwd=folder) == ["ratio"]
+    assert complete("history", "", cwd=folder) == ["add", "changes", "export", "list", "rm", "show"]
+    assert complete("history", "add", "r", cwd=folder) == ["run.jsonl"]
+    assert complete("history", "rm", "", cwd=folder) == complete("history", "add", "--label", "", cwd=folder) == []
 
 
 def test_plugin_names(folder):
