@@ -54,12 +54,13 @@ static char *side_of(JsonObject *cell) {
   return strcmp(variant, "portable") ? g_strdup_printf("%s (%s)", side, variant) : g_strdup(side);
 }
 
-static gboolean has_own(JsonArray *cells, const char *kind) {
+/* Whether any cell of several workers has this figure. */
+static gboolean has_some(JsonArray *cells, const char *kind, const char *key) {
   for (guint i = 0; i < json_array_get_length(cells); i++) {
     JsonObject *cell = json_array_get_object_element(cells, i);
     double own, p = 0;
     bh_fields_number(cell, "p", &p);
-    if (p > 1 && bh_fields_number(bh_fields_object(bh_fields_object(cell, kind), "self_speedup"), "value", &own))
+    if (p > 1 && bh_fields_number(bh_fields_object(bh_fields_object(cell, kind), key), "value", &own))
       return TRUE;
   }
   return FALSE;
@@ -80,7 +81,7 @@ static void scaling_row(BhGrid *grid, JsonObject *cell, const char *kind, gboole
 }
 
 static BhGrid *scaling_grid(const Page *page, JsonArray *cells, const char *kind) {
-  const gboolean own = has_own(cells, kind);
+  const gboolean own = has_some(cells, kind, "self_speedup");
   const char *names[] = {kind,         "p", "speedup", "efficiency", "serial fraction", own ? "self-relative" : NULL,
                          "efficiency", NULL};
   BhGrid *grid = grid_of(page, names);
@@ -115,9 +116,11 @@ static void draw_group(const Page *page, JsonObject *group) {
   heading(page, "Speedup over %s: %s", side ? side : "-", bh_fields_string(group, "title"));
   g_autoptr(BhGrid) steady = scaling_grid(page, cells, "steady");
   g_autoptr(BhGrid) total = scaling_grid(page, cells, "total");
-  scaling_notes(total, cells);
+  const gboolean both = has_some(cells, "total", "speedup") || has_some(cells, "total", "self_speedup");
+  scaling_notes(both ? total : steady, cells);
   bh_grid_draw(steady, page->out);
-  bh_grid_draw(total, page->out);
+  if (both)
+    bh_grid_draw(total, page->out);
 }
 
 /* ---- USL ---- */
@@ -318,7 +321,8 @@ char *bh_analyze_text(JsonNode *report, guint width, gboolean ascii) {
   gint64 rounds = 0, cores = 0;
   bh_fields_int(object, "rounds", &rounds);
   bh_fields_int(object, "cores", &cores);
-  g_autofree char *on = cores ? g_strdup_printf(", %" G_GINT64_FORMAT " cores", cores) : g_strdup("");
+  g_autofree char *on = cores ? g_strdup_printf(", %" G_GINT64_FORMAT " cores", cores)
+                              : g_strdup(", cores not recorded (p is the number of workers)");
   g_autofree char *title =
       g_strdup_printf("%s: %" G_GINT64_FORMAT " round%s%s; figures are medians over rounds [95 %% interval]",
                       name ? name : "results", rounds, rounds == 1 ? "" : "s", on);

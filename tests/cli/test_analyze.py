@@ -113,7 +113,7 @@ def test_without_cores_p_is_workers(tmp_path):
     path = write(tmp_path, [("w", "serial", 1, {}, flat(8e4), {}), ("w", "pool", 8, {}, flat(1e4), {})], cores=0)
     value, text = report(path, "-m", "speedup")
     assert value["cores"] is None and value["speedup"]["groups"][0]["cells"][1]["p"] == 8
-    assert "does not say how many cores" in text
+    assert "cores not recorded (p is the number of workers)" in text
 
 
 def test_no_base_and_wrong_cells(tmp_path):
