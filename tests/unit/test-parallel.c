@@ -188,7 +188,7 @@ static void test_coverage(gconstpointer data) {
                                       "roofline.cells.0.share",
                                       "roofline.machine.0.balance"};
   enum { N = G_N_ELEMENTS(paths) };
-  const guint repeats = g_test_slow() ? 1500 : 300;
+  const guint repeats = g_test_slow() ? 1500 : 200;
   const double scatter = 3 * sqrt(.95 * .05 / repeats);
   const guint rounds = GPOINTER_TO_UINT(data);
   Random random = {.seed = 20261121 + rounds};
