@@ -153,3 +153,17 @@ char *bh_text_shown(const char *text) {
   }
   return g_string_free(result, FALSE);
 }
+
+void bh_text_put_markdown(GString *out, const char *text) {
+  for (; *text; text++) {
+    if (*text == '<')
+      g_string_append(out, "&lt;");
+    else if (*text == '&')
+      g_string_append(out, "&amp;");
+    else {
+      if (strchr("\\`*_[]|#~", *text))
+        g_string_append_c(out, '\\');
+      g_string_append_c(out, *text);
+    }
+  }
+}
