@@ -12,6 +12,7 @@
 
 static const BhCommand commands[] = {
     {"run", bh_cmd_run, "run a matrix and print its results"},
+    {"ab", bh_cmd_ab, "compare two builds or two values side by side: is the candidate slower?"},
     {"plan", bh_cmd_plan, "print the cells that a matrix expands to"},
     {"list", bh_cmd_list, "list the plugins that are found, and whether they can run here"},
     {"describe", bh_cmd_describe, "show a plugin's parameters, help and requirements"},

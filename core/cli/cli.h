@@ -11,6 +11,7 @@ typedef struct {
 } BhCommand;
 
 int bh_cmd_run(int argc, char **argv);      /* cmd-run.c */
+int bh_cmd_ab(int argc, char **argv);       /* cmd-ab.c: base against candidate */
 int bh_cmd_plan(int argc, char **argv);     /* cmd-plan.c */
 int bh_cmd_schema(int argc, char **argv);   /* cmd-schema.c */
 int bh_cmd_list(int argc, char **argv);     /* cmd-list.c */
@@ -22,5 +23,8 @@ int bh_cmd_report(int argc, char **argv);   /* cmd-report.c: the table of a stor
 int bh_cmd_internal_probe(int argc, char **argv);
 int bh_cmd_internal_worker(int argc, char **argv);
 
+/* Where a journal goes that nobody named: results/NAME-20260101T120000Z.jsonl, `mark` ("ab-") before the date. Sorts by
+ * time, never overwrites. Caller frees. */
+char *bh_cli_default_output(const char *name, const char *mark);
 /* "benchhost: <message>" on stderr; returns the exit status that fits the error. Takes ownership and frees. */
 int bh_cli_fail(GError *error);

@@ -20,25 +20,9 @@ static void run_options_clear(RunOptions *o) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunOptions, run_options_clear)
 
-/* results/NAME-20260101T120000Z.jsonl: sorts by time, never overwrites. */
-static char *default_output(const BhPlan *plan) {
-  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-  g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
-  g_autofree char *name = g_strdup(plan->name && *plan->name ? plan->name : "run");
-  g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-", '-');
-  for (guint i = 0;; i++) {
-    g_autofree char *file =
-        i ? g_strdup_printf("%s-%s-%u.jsonl", name, stamp, i) : g_strdup_printf("%s-%s.jsonl", name, stamp);
-    char *path = g_build_filename("results", file, NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
-      return path;
-    g_free(path);
-  }
-}
-
 static gboolean open_new(const RunOptions *o, const BhPlan *plan, const char *const *argv, BhJournal **ret_journal,
                          BhResults **ret_results, GError **error) {
-  g_autofree char *path = o->output ? g_strdup(o->output) : default_output(plan);
+  g_autofree char *path = o->output ? g_strdup(o->output) : bh_cli_default_output(plan->name, "");
   *ret_results = bh_results_new();
   *ret_journal = bh_journal_create(path, error);
   if (!*ret_journal)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Runs a plan: rounds over all cells in the plan's order, each visit a fresh process. Loads no plugin. */
+ * Runs a plan: rounds over all cells in the plan's order, each visit a fresh process, then as many more as precision
+ * asks for and the budget pays. Loads no plugin. */
 #pragma once
 #include "supervisor/visits.h"
 
 typedef struct {
   guint cells_run;
   gboolean interrupted;
-  double wall_s; /* of the whole run */
+  guint left_out;  /* visits of the mandatory rounds that were not made: the budget was spent */
+  guint unvisited; /* cells without any record, for the same reason */
+  double wall_s;   /* of the whole run */
   double
       overhead_s; /* wall time outside open..close of cells: spawn, load, probe, journal; what 20 ms a cell is about */
 } BhRunSummary;

@@ -9,12 +9,13 @@
 #include <glib.h>
 
 typedef struct {
-  guint screen_rounds;  /* 10 */
-  guint confirm_rounds; /* 30 */
-  double screen_shift;  /* a cell whose Hodges-Lehmann shift is beyond this, either way, is a suspect: 0.01 */
-  double margin;        /* delta: what counts as a regression, 0.02 = 2 % */
-  double q;             /* false discovery rate over the suspects: 0.05 */
-  double equivalence;   /* half width of the zone of equivalence: 0.05 */
+  guint screen_rounds;     /* 10 */
+  guint confirm_rounds;    /* 30 */
+  double screen_shift;     /* a cell whose Hodges-Lehmann shift is beyond this, either way, is a suspect: 0.01 */
+  double margin;           /* delta: what counts as a regression, 0.02 = 2 % */
+  double q;                /* false discovery rate over the suspects: 0.05 */
+  double equivalence;      /* half width of the zone of equivalence: 0.05 */
+  double equivalent_shift; /* and the estimate itself lies within this, either way: 0.015 */
 } BhRule;
 
 BhRule bh_rule_default(void);

@@ -21,20 +21,24 @@ static guint random_below(guint64 *state, guint n) {
   return (guint)(x % n);
 }
 
-guint *bh_plan_order(const BhPlan *plan, guint round, guint *ret_n) {
-  guint *order = g_new(guint, MAX(plan->cells->len, 1u));
-  guint n = 0;
-  for (guint i = 0; i < plan->cells->len; i++)
-    if (round < ((const BhCell *)plan->cells->pdata[i])->measure.rounds)
-      order[n++] = i;
-  guint64 state = plan->seed;
-  state = next_random(&state) ^ round; /* neighbouring seeds and rounds must not share a stream */
+void bh_plan_shuffle(guint64 seed, guint64 stream, guint *order, guint n) {
+  guint64 state = seed;
+  state = next_random(&state) ^ stream; /* neighbouring seeds and streams must not share one sequence */
   for (guint i = n; i > 1; i--) {
     const guint k = random_below(&state, i);
     const guint swapped = order[k];
     order[k] = order[i - 1];
     order[i - 1] = swapped;
   }
+}
+
+guint *bh_plan_order(const BhPlan *plan, guint round, guint *ret_n) {
+  guint *order = g_new(guint, MAX(plan->cells->len, 1u));
+  guint n = 0;
+  for (guint i = 0; i < plan->cells->len; i++)
+    if (round < ((const BhCell *)plan->cells->pdata[i])->measure.rounds)
+      order[n++] = i;
+  bh_plan_shuffle(plan->seed, round, order, n);
   *ret_n = n;
   return order;
 }

@@ -47,4 +47,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhPlan, bh_plan_free)
 /* Permutation of 0..cells-1 for one round, from the seed; caller frees. A cell with fewer rounds is left out of later
  * ones. `ret_n`: how many. */
 guint *bh_plan_order(const BhPlan *plan, guint round, guint *ret_n);
+/* Shuffles `order` in place; the same seed, stream and order give the same. */
+void bh_plan_shuffle(guint64 seed, guint64 stream, guint *order, guint n);
 guint bh_plan_rounds(const BhPlan *plan); /* the most that any cell has */

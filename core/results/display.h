@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Text in columns of a terminal: display width, cutting, padding, and taking out what would move the cursor. Internal
- * to results/. */
+ * Text in columns of a terminal: display width, cutting, padding, and taking out what would move the cursor. For
+ * results/ and the rooms that print tables of their own. */
 #pragma once
 #include <glib.h>
 

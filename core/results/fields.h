@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Typed looks into a journal's JSON objects that never assert: a key that is missing or of another type is "not there".
- * Plus the calling line's complaint in one form. Internal to results/. */
+ * Plus the calling line's complaint in one form. For rooms that read journals. */
 #pragma once
 #include "base/error.h"
 #include <json-glib/json-glib.h>

@@ -169,19 +169,56 @@ static BhMerged *merge_cell(const BhCellResult *result) {
   return cell;
 }
 
-/* Both intervals are taken at 97.5 %, so that both hold, and with them the ratio's, with at least 95 %. */
-static void ratio_interval(BhRatio *ratio, const GArray *base, const GArray *cell, BhBasis basis) {
-  double base_low, base_high, low, high;
-  if (!bh_stats_median_interval(doubles(base), base->len, 0.975, &base_low, &base_high) ||
-      !bh_stats_median_interval(doubles(cell), cell->len, 0.975, &low, &high)) {
-    ratio->why = basis == BH_BASIS_ROUNDS ? "fewer than 7 rounds" : "fewer than 7 samples";
-  } else if (!(low > 0) || !isfinite(base_high / low)) {
-    ratio->why = "times of 0 ns";
-  } else {
-    ratio->basis = basis;
-    ratio->low = base_low / high;
-    ratio->high = base_high / low;
+/* What one round gives for a ratio; NAN: nothing. */
+typedef double (*RoundValue)(const BhMerged *cell, guint i);
+
+static double round_median(const BhMerged *cell, guint i) {
+  return g_array_index(cell->medians_ns, double, i); /* of a cell that is ok: one for each round */
+}
+
+static double round_total(const BhMerged *cell, guint i) {
+  return ((const BhCellRecord *)g_ptr_array_index(cell->rounds, i))->total_ns;
+}
+
+/* base / cell of each round that both have: what slowed a whole round down cancels. NULL: not enough of them. */
+static GArray *paired_ratios(const BhMerged *base, const BhMerged *cell, RoundValue value) {
+  g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+  for (guint i = 0, j = 0; i < base->rounds->len && j < cell->rounds->len;) {
+    const guint first = ((const BhCellRecord *)g_ptr_array_index(base->rounds, i))->round;
+    const guint second = ((const BhCellRecord *)g_ptr_array_index(cell->rounds, j))->round;
+    if (first == second) {
+      const double ratio = value(base, i) / value(cell, j);
+      if (isfinite(ratio) && ratio > 0)
+        g_array_append_val(ratios, ratio);
+    }
+    i += first <= second;
+    j += second <= first;
   }
+  return ratios->len >= BH_MERGE_MIN_ROUNDS ? g_steal_pointer(&ratios) : NULL;
+}
+
+static gboolean paired_ratio(BhRatio *ratio, const BhMerged *base, const BhMerged *cell, RoundValue value) {
+  g_autoptr(GArray) ratios = paired_ratios(base, cell, value);
+  if (!ratios)
+    return FALSE;
+  const BhSummary summary = bh_stats_summary(doubles(ratios), ratios->len);
+  ratio->ratio = summary.median;
+  ratio->low = summary.low;
+  ratio->high = summary.high;
+  ratio->basis = BH_BASIS_ROUNDS;
+  return TRUE;
+}
+
+/* Of too few rounds for pairs: from both medians' intervals over samples. */
+static void ratio_interval(BhRatio *ratio, const GArray *base, const GArray *cell) {
+  const BhSummary first = bh_stats_summary_series(doubles(base), base->len);
+  const BhSummary second = bh_stats_summary_series(doubles(cell), cell->len);
+  if (!first.has_interval || !second.has_interval)
+    ratio->why = "fewer than 6 samples";
+  else if (!bh_stats_ratio_interval(&first, &second, &ratio->low, &ratio->high))
+    ratio->why = "times of 0 ns";
+  else
+    ratio->basis = BH_BASIS_SAMPLES;
 }
 
 static BhRatio ratio_of(const BhFigure *base, const BhFigure *cell) {
@@ -205,16 +242,10 @@ static void compare_with_base(BhMerged *cell) {
     cell->speedup.why = cell->total_speedup.why = "the base itself";
     return;
   }
-  if (cell->speedup.exists) {
-    const gboolean rounds = base->steady.basis == BH_BASIS_ROUNDS && cell->steady.basis == BH_BASIS_ROUNDS;
-    ratio_interval(&cell->speedup, rounds ? base->medians_ns : base->samples_ns,
-                   rounds ? cell->medians_ns : cell->samples_ns, rounds ? BH_BASIS_ROUNDS : BH_BASIS_SAMPLES);
-  }
-  if (cell->total_speedup.exists) {
-    g_autoptr(GArray) base_totals = totals_of(base);
-    g_autoptr(GArray) totals = totals_of(cell);
-    ratio_interval(&cell->total_speedup, base_totals, totals, BH_BASIS_ROUNDS);
-  }
+  if (cell->speedup.exists && !paired_ratio(&cell->speedup, base, cell, round_median))
+    ratio_interval(&cell->speedup, base->samples_ns, cell->samples_ns);
+  if (cell->total_speedup.exists && !paired_ratio(&cell->total_speedup, base, cell, round_total))
+    cell->total_speedup.why = "fewer than 6 rounds in common";
 }
 
 /* One worker comes before several: a matrix's baseline may sweep its workers. */

@@ -2,8 +2,8 @@
  * One line per cell out of its rounds, and ratios between cells: what tables and exports show. Internal to results/.
  *
  * A process is one sample of code layout and placement, so processes (rounds) are the replicates. With 6 rounds or more
- * a cell's steady figure is the median over its rounds' medians, with the exact interval over rounds. With fewer it is
- * the median of all samples, and its interval is that of samples within one process: it does not cover the variation
+ * a cell's steady figure is the median over its rounds' medians, with the interval over rounds. With fewer it is the
+ * median of all samples, and its interval is that of samples within one process: it does not cover the variation
  * from process to process, and is labelled so. */
 #pragma once
 #include "stats/summary.h"
@@ -25,9 +25,9 @@ typedef struct {
 
 typedef struct {
   gboolean exists;
-  double ratio;     /* base / this: above 1 is faster than the base */
+  double ratio;     /* base / this: above 1 is faster than the base. Basis rounds: median of the rounds' ratios */
   BhBasis basis;    /* NONE: no interval */
-  double low, high; /* at least 95 % */
+  double low, high; /* 95 % */
   const char *why;  /* why there is no ratio or no interval; static */
 } BhRatio;
 

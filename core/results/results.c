@@ -57,6 +57,7 @@ BhResults *bh_results_new(void) {
   BhResults *results = g_new0(BhResults, 1);
   results->records = g_ptr_array_new_with_free_func(record_free);
   results->struck = g_ptr_array_new_with_free_func(record_free);
+  results->notes = g_ptr_array_new_with_free_func(g_free);
   results->cells = g_ptr_array_new_with_free_func(cell_free);
   results->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   results->index = g_hash_table_new(g_str_hash, g_str_equal);
@@ -73,6 +74,7 @@ void bh_results_free(BhResults *results) {
   g_hash_table_unref(results->places);
   g_ptr_array_unref(results->records);
   g_ptr_array_unref(results->struck);
+  g_ptr_array_unref(results->notes);
   g_free(results->path);
   g_free(results);
 }
@@ -374,6 +376,8 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_cell(results, line, error);
   if (!strcmp(type, "retry"))
     return take_retry(results, line, error);
+  if (!strcmp(type, "note") && bh_fields_string(line, "text"))
+    g_ptr_array_add(results->notes, g_strdup(bh_fields_string(line, "text")));
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);

@@ -50,6 +50,7 @@ typedef struct {
   JsonObject *end;    /* the last line; NULL: the run was cut short */
   GPtrArray *records; /* of BhCellRecord, owned, in file order */
   GPtrArray *cells;   /* of BhCellResult, in the matrix's order; else of first appearance */
+  GPtrArray *notes;   /* of char *, owned: the texts of `note` lines */
   goffset good_bytes; /* length of the file's whole lines: what --resume truncates to */
   gboolean torn;      /* the last line was incomplete */
   char *path;         /* the journal, for people; NULL: not known. Owned */

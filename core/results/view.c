@@ -229,18 +229,18 @@ static void add_legend(GPtrArray *legend, const BhViewMarks *marks, gboolean asc
                              "workers, first run and fetching results"));
   if (marks->rounds && marks->samples)
     g_ptr_array_add(legend,
-                    g_strdup_printf("%s: half of the median's exact 95 %% interval, over rounds (fresh processes); "
+                    g_strdup_printf("%s: half of the median's 95 %% interval, over rounds (fresh processes); "
                                     "with ': fewer than 6 rounds, so over samples within one process, which says "
                                     "nothing of the variation between processes",
                                     half));
   else if (marks->rounds)
-    g_ptr_array_add(
-        legend, g_strdup_printf("%s: half of the median's exact 95 %% interval, over rounds (fresh processes)", half));
-  else if (marks->samples)
     g_ptr_array_add(legend,
-                    g_strdup_printf("%s: half of the exact 95 %% interval, of samples within one process: with fewer "
-                                    "than 6 rounds nothing is known of the variation between processes",
-                                    half));
+                    g_strdup_printf("%s: half of the median's 95 %% interval, over rounds (fresh processes)", half));
+  else if (marks->samples)
+    g_ptr_array_add(
+        legend, g_strdup_printf("%s: half of the median's 95 %% interval, of samples within one process: with fewer "
+                                "than 6 rounds nothing is known of the variation between processes",
+                                half));
   if (marks->figures)
     g_ptr_array_add(legend, g_strdup("CV: standard deviation / mean of all samples"));
   if (marks->ratios)

@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Owns the statistics of one sample of figures: order statistics, the exact interval of the median, spread. Sums run in
- * long double, so that they neither overflow nor lose digits for any finite input. */
+ * Owns the statistics of one sample of figures: order statistics, intervals of the median and of a ratio of two,
+ * spread. Sums run in long double, so that they neither overflow nor lose digits for any finite input. */
 #include "stats/summary.h"
+#include "stats/series.h"
+#include "stats/sorted.h"
 
-#include <float.h>
 #include <math.h>
-#include <string.h>
-
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double *sorted_copy(const double *x, guint n) {
-  double *copy = g_new(double, n);
-  memcpy(copy, x, n * sizeof *copy);
-  qsort(copy, n, sizeof *copy, by_value);
-  return copy;
-}
-
-static double to_double(long double x) {
-  return (double)CLAMP(x, -(long double)DBL_MAX, (long double)DBL_MAX);
-}
-
-static double sorted_median(const double *x, guint n) {
-  return n % 2 ? x[n / 2] : to_double(((long double)x[n / 2 - 1] + x[n / 2]) / 2);
-}
-
-static double sorted_quantile(const double *x, guint n, double q) {
-  const long double at = (long double)(n - 1) * CLAMP(q, 0., 1.);
-  const guint below = MIN((guint)at, n - 1);
-  if (below == n - 1)
-    return x[below];
-  return to_double(x[below] + (at - below) * ((long double)x[below + 1] - x[below]));
-}
 
 /* Probability that a fair coin falls heads exactly k times of n, to about 1e-12 relative for n up to millions. */
 static long double coin(guint n, guint k) {
@@ -63,27 +35,53 @@ guint bh_stats_median_rank(guint n, double confidence) {
   return MIN(k, (n + 1) / 2);
 }
 
+/* P(rank-th smallest <= median <= rank-th largest), of any continuous distribution. */
+static long double coverage(guint n, guint rank) {
+  const guint from = n < 16000 ? 0 : (guint)MAX(0, floor(n / 2.0 - 6 * sqrt(n)));
+  if (rank <= from)
+    return 1;
+  long double term = coin(n, from), below = 0;
+  for (guint k = from; k < rank; k++) {
+    below += term;
+    term *= (long double)(n - k) / (k + 1);
+  }
+  return 1 - 2 * below;
+}
+
+static gboolean sorted_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high) {
+  const guint rank = bh_stats_median_rank(n, confidence);
+  if (rank == 0)
+    return FALSE;
+  *ret_low = x[rank - 1];
+  *ret_high = x[n - rank];
+  if (2 * rank >= n) /* nothing lies further in than these two, or this one */
+    return TRUE;
+  const long double here = coverage(n, rank), next = coverage(n, rank + 1);
+  const long double share = CLAMP((here - confidence) / (here - next), 0, 1);
+  const long double w = (n - rank) * share / (rank + ((long double)n - 2 * rank) * share);
+  *ret_low = bh_sorted_to_double((1 - w) * x[rank - 1] + w * x[rank]);
+  *ret_high = bh_sorted_to_double((1 - w) * x[n - rank] + w * x[n - rank - 1]);
+  return TRUE;
+}
+
 BhSummary bh_stats_summary(const double *x, guint n) {
   BhSummary summary = {.n = n};
   g_return_val_if_fail(n > 0, summary);
-  g_autofree double *sorted = sorted_copy(x, n);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
   long double sum = 0, squares = 0;
   for (guint i = 0; i < n; i++)
     sum += sorted[i];
   const long double mean = sum / n;
   for (guint i = 0; i < n; i++)
     squares += (sorted[i] - mean) * (sorted[i] - mean);
-  summary.median = sorted_median(sorted, n);
+  summary.median = bh_sorted_median(sorted, n);
   summary.min = sorted[0];
   summary.max = sorted[n - 1];
-  summary.mean = to_double(mean);
-  summary.p95 = sorted_quantile(sorted, n, 0.95);
+  summary.mean = bh_sorted_to_double(mean);
+  summary.p95 = bh_sorted_quantile(sorted, n, 0.95);
   if (n > 1 && mean != 0)
-    summary.cv = to_double(sqrtl(squares / (n - 1)) / mean);
-  const guint rank = bh_stats_median_rank(n, 0.95);
-  summary.has_interval = rank > 0;
-  summary.low = rank ? sorted[rank - 1] : 0;
-  summary.high = rank ? sorted[n - rank] : 0;
+    summary.cv = bh_sorted_to_double(sqrtl(squares / (n - 1)) / mean);
+  summary.has_interval = sorted_interval(sorted, n, 0.95, &summary.low, &summary.high);
   return summary;
 }
 
@@ -92,23 +90,55 @@ gboolean bh_stats_precise(const BhSummary *s, double precision) {
 }
 
 gboolean bh_stats_median_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high) {
-  const guint rank = bh_stats_median_rank(n, confidence);
-  if (rank == 0)
+  if (bh_stats_median_rank(n, confidence) == 0)
     return FALSE;
-  g_autofree double *sorted = sorted_copy(x, n);
-  *ret_low = sorted[rank - 1];
-  *ret_high = sorted[n - rank];
+  g_autofree double *sorted = bh_sorted_copy(x, n);
+  return sorted_interval(sorted, n, confidence, ret_low, ret_high);
+}
+
+/* `limit` moved away from the median by `stretch`. */
+static double stretched(double median, double limit, double stretch, gboolean as_logarithms) {
+  if (as_logarithms)
+    return bh_sorted_to_double(median * powl((long double)limit / median, stretch));
+  return bh_sorted_to_double(median + stretch * ((long double)limit - median));
+}
+
+BhSummary bh_stats_summary_series(const double *x, guint n) {
+  BhSummary summary = bh_stats_summary(x, n);
+  if (!summary.has_interval)
+    return summary;
+  const double worth = n / bh_stats_effective_n(x, n);
+  const double stretch = sqrt(worth) * (1 + 4 * (worth - 1) / n);
+  if (stretch > 1) {
+    const gboolean positive = summary.low > 0;
+    summary.low = stretched(summary.median, summary.low, stretch, positive);
+    summary.high = stretched(summary.median, summary.high, stretch, positive);
+  }
+  return summary;
+}
+
+gboolean bh_stats_ratio_interval(const BhSummary *x, const BhSummary *y, double *ret_low, double *ret_high) {
+  if (!x->has_interval || !y->has_interval || !(x->low > 0) || !(y->low > 0))
+    return FALSE;
+  const long double ratio = logl(x->median) - logl(y->median);
+  const long double x_down = logl(x->median) - logl(x->low), x_up = logl(x->high) - logl(x->median);
+  const long double y_down = logl(y->median) - logl(y->low), y_up = logl(y->high) - logl(y->median);
+  const double low = (double)expl(ratio - hypotl(x_down, y_up)), high = (double)expl(ratio + hypotl(x_up, y_down));
+  if (!(low > 0) || !isfinite(high))
+    return FALSE;
+  *ret_low = low;
+  *ret_high = high;
   return TRUE;
 }
 
 double bh_stats_median(const double *x, guint n) {
   g_return_val_if_fail(n > 0, 0);
-  g_autofree double *sorted = sorted_copy(x, n);
-  return sorted_median(sorted, n);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
+  return bh_sorted_median(sorted, n);
 }
 
 double bh_stats_quantile(const double *x, guint n, double q) {
   g_return_val_if_fail(n > 0, 0);
-  g_autofree double *sorted = sorted_copy(x, n);
-  return sorted_quantile(sorted, n, q);
+  g_autofree double *sorted = bh_sorted_copy(x, n);
+  return bh_sorted_quantile(sorted, n, q);
 }

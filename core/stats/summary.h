@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Statistics of one sample of figures. All take unsorted data and leave it alone unless said otherwise. Nothing here
- * returns NaN for finite input of at least one element. */
+ * returns NaN for finite input of at least one element. How often each interval covers: tests/calibration/coverage.c.
+ */
 #pragma once
 #include <glib.h>
 
@@ -8,16 +9,32 @@ typedef struct {
   guint n;
   double median, min, max, mean, p95, cv; /* cv: sample sd / mean; 0 for n = 1 */
   gboolean has_interval;                  /* n >= 6 */
-  double low, high;                       /* exact order-statistic interval of the median, >= 95 % */
+  double low, high;                       /* 95 % interval of the median */
 } BhSummary;
 
-BhSummary bh_stats_summary(const double *x, guint n); /* n >= 1 */
+/* n >= 1 independent figures, as many as were decided on beforehand: rounds, processes. The interval is
+ * bh_stats_median_interval's. */
+BhSummary bh_stats_summary(const double *x, guint n);
+/* n >= 1 samples in the order in which they were taken, one after another, until they looked precise enough. The
+ * interval is stretched for what independent samples would not need: by sqrt(D) (1 + 4 (D-1) / n), D = n /
+ * bh_stats_effective_n (series.h), as logarithms where it lies above 0. The second factor makes up for D being an
+ * estimate, and for stopping at a lucky look (found by simulation). n < 10: too few to tell; not stretched. */
+BhSummary bh_stats_summary_series(const double *x, guint n);
 /* The whole interval lies within median * (1 +- precision): on both sides, not only its width. */
 gboolean bh_stats_precise(const BhSummary *summary, double precision);
 double bh_stats_median(const double *x, guint n);
 double bh_stats_quantile(const double *x, guint n, double q); /* type 7 (R's and NumPy's default) */
-/* The largest rank j (from 1) such that [x(j), x(n+1-j)] covers the median with at least `confidence`, for any continuous
- * distribution: 2*P(Bin(n, 1/2) < j) <= 1-confidence. 0: n is too small. David & Nagaraja, Order Statistics, 7.1. */
+/* The largest rank j (from 1) such that [x(j), x(n+1-j)] covers the median with at least `confidence`, for any
+ * continuous distribution: 2*P(Bin(n, 1/2) < j) <= 1-confidence. 0: n is too small. David & Nagaraja, Order
+ * Statistics, 7.1. */
 guint bh_stats_median_rank(guint n, double confidence);
-/* The interval that this rank gives: [x(j), x(n+1-j)]. FALSE: n is too small for this confidence. */
+/* Between the intervals that rank j and rank j+1 give, of coverages c(j) >= confidence > c(j+1) (n = 7: 98.4 % and 87.5
+ * %), Hettmansperger and Sheather (1986) interpolate: low = (1-w) x(j) + w x(j+1), w = (n-j) I / (j + (n-2j) I), I =
+ * (c(j) - confidence) / (c(j) - c(j+1)). Nyblom's (1992) is the same for a median. Coverage for continuous data is
+ * within 0.7 points of 95 % whatever its shape (simulated), instead of up to 4 above it. FALSE: n is too small for this
+ * confidence (6 for 95 %), or an argument makes no sense. */
 gboolean bh_stats_median_interval(const double *x, guint n, double confidence, double *ret_low, double *ret_high);
+/* The interval of median(x) / median(y) from both medians' intervals, by the method of variance estimates recovery on
+ * logarithms (Zou and Donner 2008; Price and Bonett 2002): nominal confidence is theirs, x and y independent. FALSE:
+ * one has no interval, or reaches to 0 or below, or the limits are no finite numbers above 0. */
+gboolean bh_stats_ratio_interval(const BhSummary *x, const BhSummary *y, double *ret_low, double *ret_high);

@@ -7,10 +7,20 @@
 #include "results/results.h"
 #include "supervisor/journal.h"
 
+/* What comes after the rounds that every cell has, as far as that is known. */
+typedef struct {
+  guint more;     /* visits that were now decided on, besides those told of before */
+  double topup_s; /* expected for all visits besides those told of at the start */
+  gboolean bound; /* it is the most, no expectation */
+  double left_s;  /* of the budget; INFINITY: none */
+} BhOutlook;
+
 /* What a person watching wants to know. All called in the thread that visits. Any may be NULL. */
 typedef struct {
   void *user;
-  void (*started)(void *user, const BhPlan *plan, guint total, guint already_done); /* total: cells x rounds */
+  /* total: cells x rounds, and what a resumed journal has besides */
+  void (*started)(void *user, const BhPlan *plan, guint total, guint already_done);
+  void (*outlook)(void *user, const BhOutlook *outlook); /* again and again */
   void (*cell_started)(void *user, const BhCell *cell, guint round);
   void (*cell_phase)(void *user, const BhCell *cell, const char *phase);
   void (*cell_log)(void *user, const BhCell *cell, const char *text);

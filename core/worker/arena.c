@@ -292,6 +292,24 @@ void bh_arena_forget_metrics(BhArena *arena) {
     atomic_store(&arena->metrics[i].ready, 0);
 }
 
+gboolean bh_arena_sample_metric(const BhArena *arena, guint sample, const char *name, double *ret) {
+  g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
+  /* Slots are claimed in order: those of the latest sample are the last. */
+  for (guint i = MIN(atomic_load(&arena->n_metrics), MAX_METRICS); i-- > 0;) {
+    const Metric *metric = &arena->metrics[i];
+    if (!atomic_load_explicit(&metric->ready, memory_order_acquire))
+      continue;
+    if (metric->sample != sample)
+      break;
+    if (!strcmp(metric->name, name))
+      g_array_append_val(values, metric->value);
+  }
+  if (!values->len)
+    return FALSE;
+  *ret = bh_stats_median((const double *)(void *)values->data, values->len);
+  return TRUE;
+}
+
 void bh_arena_forget_phases(BhArena *arena) {
   /* Whoever reported, placed or not. What was never touched is not touched here. */
   for (guint w = 0; w < MAX_WORKERS; w++)

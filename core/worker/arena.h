@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What a cell's workers tell the host: reasons, logs, facts, phases, metrics, placement. It lives in one anonymous shared
- * mapping made before any plugin code runs, so that bh_host's functions work alike in threads and in processes that a
- * backend forked. Writers claim slots by atomics; the host reads when workers are idle or gone. */
+ * What a cell's workers tell the host: reasons, logs, facts, phases, metrics, placement. It lives in one anonymous
+ * shared mapping made before any plugin code runs, so that bh_host's functions work alike in threads and in processes
+ * that a backend forked. Writers claim slots by atomics; the host reads when workers are idle or gone. */
 #pragma once
 #include "base/error.h"
 #include <benchhost/plugin.h>
@@ -30,6 +30,8 @@ void bh_arena_clear_stop(BhArena *arena);
 /* Metrics recorded from now on belong to sample `sample`; bh_arena_forget_metrics drops those of warm-up. */
 void bh_arena_begin_sample(BhArena *arena, guint sample);
 void bh_arena_forget_metrics(BhArena *arena);
+/* The median of what was reported as `name` in sample `sample`, the latest one. FALSE: nothing was. */
+gboolean bh_arena_sample_metric(const BhArena *arena, guint sample, const char *name, double *ret);
 void bh_arena_forget_phases(BhArena *arena);
 
 /* Collected, as the journal has them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What is looked at around every sample besides the clock: resource usage, the CPU time of all the cell's workers, the
  * counters that the matrix asked for. One set of observations a sample; all divided by its runs where that makes sense.
- */
+ * Every function accepts NULL: then nothing is observed. One thread only: the cell's first. */
 #pragma once
 #include "base/primary.h"
 #include "worker/session.h"
@@ -24,6 +24,8 @@ void bh_probe_keep(BhProbe *probe);
 /* The value of `primary` in the sample just ended, per run. FALSE: it has none (unavailable, or not per sample). A
  * metric is the arena's to tell, not the probe's. */
 gboolean bh_probe_value(const BhProbe *probe, const BhPrimary *primary, double *ret);
+/* The share of the kept samples that something disturbed; 0 when none was kept. */
+double bh_probe_flagged_share(const BhProbe *probe);
 /* What kept samples showed, for the `cell` line: `cpu` (a figure), `counters`, `samples` (arrays that are not all 0)
- * and the share of flagged samples. Adds members to `record`. */
+ * and `flagged`. Adds members to `record`; nothing when no sample was kept. */
 void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record);

@@ -3,9 +3,12 @@
 #include "worker/record.h"
 
 #include "stats/summary.h"
+#include "worker/probe.h"
 
 #include <math.h>
 #include <string.h>
+
+#define DISTURBED_SHARE 0.2 /* of the samples */
 
 static const char *status_name(bh_status status) {
   static const char *const names[] = {"ok", "skipped", "unsupported", "out-of-memory", "wrong", "failed"};
@@ -24,7 +27,7 @@ static void set_pair(JsonObject *object, const char *key, double low, double hig
   json_object_set_array_member(object, key, pair);
 }
 
-static JsonObject *figure(const double *x, guint n) {
+JsonObject *bh_record_figure(const double *x, guint n) {
   const BhSummary s = bh_stats_summary(x, n);
   JsonObject *object = json_object_new();
   json_object_set_double_member(object, "median_ns", tidy(s.median));
@@ -54,7 +57,7 @@ static void add_figures(JsonObject *record, const BhSession *s, const BhSampling
     json_object_set_null_member(record, "total");
     return;
   }
-  JsonObject *steady = figure((const double *)(void *)sampling->samples_ns->data, sampling->samples_ns->len);
+  JsonObject *steady = bh_record_figure((const double *)(void *)sampling->samples_ns->data, sampling->samples_ns->len);
   json_object_set_int_member(steady, "inner", sampling->inner);
   json_object_set_string_member(steady, "stopped", bh_stop_reason_name(sampling->stopped));
   json_object_set_object_member(record, "steady", steady);
@@ -64,7 +67,7 @@ static void add_figures(JsonObject *record, const BhSession *s, const BhSampling
   double total_ns = 0;
   for (guint i = 0; i < G_N_ELEMENTS(waited); i++)
     total_ns += (double)s->phase_ns[waited[i]];
-  json_object_set_object_member(record, "total", figure(&total_ns, 1));
+  json_object_set_object_member(record, "total", bh_record_figure(&total_ns, 1));
   json_object_set_int_member(record, "cold_ns", (gint64)sampling->cold_ns);
   json_object_set_int_member(record, "clock_resolution_ns", (gint64)sampling->resolution_ns);
 }
@@ -119,6 +122,29 @@ static JsonArray *kernels(const BhSession *s) {
   return array;
 }
 
+/* Precision is the primary figure's; one with a value per process has none in here. */
+static gboolean too_wide(const BhSession *s, const BhSampling *sampling) {
+  const double precision = s->request->measure.precision;
+  const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
+  const BhSummary summary = bh_stats_summary((const double *)(void *)values->data, values->len);
+  return precision > 0 && sampling->stopped != BH_STOP_MIN_SAMPLES && !bh_stats_precise(&summary, precision);
+}
+
+/* Why the primary figure is missing, for people; NULL: it is there, or is not the worker's to tell. */
+static char *no_primary(const BhSession *s, const BhSampling *sampling) {
+  const char *text = s->request->measure.primary;
+  BhPrimary primary;
+  if (!bh_primary_parse(text ? text : "wall", &primary) || !bh_primary_per_sample(&primary) || sampling->primary->len)
+    return NULL;
+  if (primary.kind == BH_PRIMARY_METRIC)
+    return g_strdup_printf("the workload reported no metric '%s' in %u samples", primary.name,
+                           sampling->samples_ns->len);
+  if (primary.kind == BH_PRIMARY_COUNTER)
+    return g_strdup_printf("no counter '%s' was read: see `counters`, and give its group in measure.counters",
+                           primary.name);
+  return g_strdup("CPU time could not be read");
+}
+
 static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean misplaced) {
   JsonArray *array = json_array_new();
   if (s->problem && s->needs.workers) {
@@ -139,10 +165,15 @@ static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean
     json_array_add_string_element(array, "no-steady-state");
   if (!summary.has_interval)
     json_array_add_string_element(array, "few-samples");
-  else if (s->request->measure.precision > 0 && !bh_stats_precise(&summary, s->request->measure.precision))
+  else if (too_wide(s, sampling))
     json_array_add_string_element(array, "interval-wide");
+  g_autofree char *reason = no_primary(s, sampling);
+  if (reason)
+    json_array_add_string_element(array, "no-primary");
   if (sampling->coarse)
     json_array_add_string_element(array, "below-clock-resolution");
+  if (bh_probe_flagged_share(s->probe) > DISTURBED_SHARE)
+    json_array_add_string_element(array, "disturbed-samples");
   return array;
 }
 
@@ -162,6 +193,12 @@ JsonObject *bh_record_new(BhSession *s, bh_status status, const BhSampling *samp
   JsonObject *record = json_object_new();
   add_reason(record, s, status);
   add_figures(record, s, sampling);
+  if (sampling) {
+    bh_probe_add_to_record(s->probe, record);
+    g_autofree char *reason = no_primary(s, sampling);
+    if (reason)
+      json_object_set_string_member(record, "primary_reason", reason);
+  }
   add_model(record, s);
   json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
   gboolean misplaced;

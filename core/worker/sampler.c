@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "stats/summary.h"
+#include "worker/probe.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,16 +14,33 @@ enum { WINDOW = 5, SPOTS = 64, MAX_INNER = 1 << 30 };
   (UINT64_C(64) << 20) /* device results up to here are brought back for every sample's spot check */
 
 const char *bh_stop_reason_name(BhStopReason reason) {
-  static const char *const names[] = {"precision", "max-samples", "max-time", "interrupted"};
+  static const char *const names[] = {"precision", "max-samples", "max-time", "min-samples", "budget", "interrupted"};
   return names[reason];
 }
 
 void bh_sampling_clear(BhSampling *sampling) {
   g_clear_pointer(&sampling->samples_ns, g_array_unref);
+  g_clear_pointer(&sampling->primary, g_array_unref);
 }
 
 guint bh_sampler_next_look(guint n, guint first) {
   return n < first ? first : (n * 3 + 1) / 2;
+}
+
+/* Time that this process may take; G_MAXUINT64: no share was given. */
+static guint64 share_ns(const BhSession *s) {
+  return s->request->measure.budget_ns > 0 ? (guint64)s->request->measure.budget_ns : G_MAXUINT64;
+}
+
+/* The share is spent, but for bringing back and verifying the last sample, which take as long as they took before. */
+static gboolean share_spent(const BhSession *s) {
+  const guint64 spent_ns = bh_clock_now_ns() - s->started_ns;
+  return spent_ns + s->phase_ns[BH_PHASE_FETCH] + s->phase_ns[BH_PHASE_VERIFY] >= share_ns(s);
+}
+
+guint64 bh_sampler_warmup_ns(const BhMeasure *measure, guint64 share_ns) {
+  const guint64 whole_ns = MIN((guint64)MAX(measure->max_time_ns, 0), share_ns);
+  return MIN((guint64)MAX(measure->warmup_ns, 0), whole_ns / 5);
 }
 
 static guint64 fetched_bytes(const BhSession *s) {
@@ -39,9 +57,11 @@ static bh_status take_sample(BhSession *s, guint inner, guint64 *ret_ns) {
   if (status != BH_OK)
     return status;
   bh_arena_begin_sample(s->arena, (guint)s->sample);
+  bh_probe_begin(s->probe);
   const guint64 start_ns = bh_clock_now_ns();
   status = bh_session_run(s, inner);
   *ret_ns = bh_clock_now_ns() - start_ns;
+  bh_probe_end(s->probe, inner, *ret_ns);
   if (status != BH_OK)
     return status;
   if (s->backend->backend.fetch) {
@@ -85,7 +105,7 @@ static bh_status size_samples(BhSession *s, BhSampling *ret, guint64 target_ns) 
   for (;;) {
     guint64 ns;
     const bh_status status = take_sample(s, ret->inner, &ns);
-    if (status != BH_OK || ns >= target_ns || ret->inner >= MAX_INNER || bh_arena_cancelled(s->arena))
+    if (status != BH_OK || ns >= target_ns || ret->inner >= MAX_INNER || bh_arena_cancelled(s->arena) || share_spent(s))
       return status;
     const double per_run = MAX((double)ns / ret->inner, 0.1);
     const double wanted = ceil(1.05 * (double)target_ns / per_run);
@@ -106,11 +126,11 @@ static gboolean drifts(const double window[2 * WINDOW]) {
 /* Until the medians of two windows agree within 1 % and nothing drifts, or the time is up. Samples that turn out too
  * short (the first run was slow, or something else ran while they were sized) are sized again. */
 static bh_status warm_up(BhSession *s, BhSampling *ret, guint64 target_ns) {
-  const guint64 limit_ns = (guint64)MAX(s->request->measure.warmup_ns, 0);
+  const guint64 limit_ns = bh_sampler_warmup_ns(&s->request->measure, share_ns(s));
   const guint64 start_ns = bh_clock_now_ns();
   double window[2 * WINDOW];
   guint n = 0;
-  while (!bh_arena_cancelled(s->arena) && bh_clock_now_ns() - start_ns < limit_ns) {
+  while (!bh_arena_cancelled(s->arena) && bh_clock_now_ns() - start_ns < limit_ns && !share_spent(s)) {
     guint64 ns;
     bh_status status = take_sample(s, ret->inner, &ns);
     if (status != BH_OK)
@@ -136,9 +156,41 @@ static bh_status warm_up(BhSession *s, BhSampling *ret, guint64 target_ns) {
   return BH_OK;
 }
 
-static gboolean precise_enough(const GArray *samples, double precision) {
-  const BhSummary summary = bh_stats_summary((const double *)(void *)samples->data, samples->len);
+/* The sample just taken, as the primary figure sees it. */
+static gboolean primary_of(const BhSession *s, const BhPrimary *primary, double per_run_ns, double *ret) {
+  switch (primary->kind) {
+  case BH_PRIMARY_WALL:
+    *ret = per_run_ns;
+    return TRUE;
+  case BH_PRIMARY_METRIC:
+    return bh_arena_sample_metric(s->arena, (guint)s->sample, primary->name, ret);
+  default:
+    return bh_primary_per_sample(primary) && bh_probe_value(s->probe, primary, ret);
+  }
+}
+
+/* A cell whose primary figure does not exist stops by its times. */
+static gboolean precise_enough(const BhSampling *sampling, double precision) {
+  const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
+  const BhSummary summary = bh_stats_summary((const double *)(void *)values->data, values->len);
   return precision > 0 && bh_stats_precise(&summary, precision);
+}
+
+/* Whether sampling is over after the sample just kept, and why. `look`: the next size at which precision counts. */
+static gboolean enough(const BhSession *s, BhSampling *ret, gboolean per_sample, guint64 start_ns, guint *look) {
+  const BhMeasure *m = &s->request->measure;
+  const guint n = ret->samples_ns->len;
+  if (n == *look) {
+    *look = bh_sampler_next_look(n, m->min_samples);
+    ret->stopped = per_sample ? BH_STOP_PRECISION : BH_STOP_MIN_SAMPLES;
+    if (!per_sample || precise_enough(ret, m->precision))
+      return TRUE;
+  }
+  ret->stopped = n >= m->max_samples ? BH_STOP_MAX_SAMPLES : BH_STOP_MAX_TIME;
+  if (n >= m->max_samples || (n >= m->min_samples && bh_clock_now_ns() - start_ns >= (guint64)m->max_time_ns))
+    return TRUE;
+  ret->stopped = BH_STOP_BUDGET;
+  return share_spent(s);
 }
 
 /* The first sample tells on one that warm-up, cut short, could not size. */
@@ -156,40 +208,32 @@ static bh_status sample(BhSession *s, BhSampling *ret, guint64 target_ns) {
   const BhMeasure *m = &s->request->measure;
   const guint64 start_ns = bh_clock_now_ns();
   guint look = MAX(m->min_samples, 1);
-  for (guint n = 0;;) {
+  BhPrimary primary;
+  bh_primary_parse(m->primary ? m->primary : "wall", &primary);
+  do {
     if (bh_arena_cancelled(s->arena)) {
       ret->stopped = BH_STOP_INTERRUPTED;
       return BH_OK;
     }
     guint64 ns;
-    const bh_status status = n ? take_sample(s, ret->inner, &ns) : first_sample(s, ret, target_ns, &ns);
+    const bh_status status =
+        ret->samples_ns->len ? take_sample(s, ret->inner, &ns) : first_sample(s, ret, target_ns, &ns);
     if (status != BH_OK)
       return status;
-    const double per_run = (double)ns / ret->inner;
-    g_array_append_val(ret->samples_ns, per_run);
-    n = ret->samples_ns->len;
-    if (n == look) {
-      if (precise_enough(ret->samples_ns, m->precision)) {
-        ret->stopped = BH_STOP_PRECISION;
-        return BH_OK;
-      }
-      look = bh_sampler_next_look(n, m->min_samples);
-    }
-    if (n >= m->max_samples) {
-      ret->stopped = BH_STOP_MAX_SAMPLES;
-      return BH_OK;
-    }
-    if (n >= m->min_samples && bh_clock_now_ns() - start_ns >= (guint64)m->max_time_ns) {
-      ret->stopped = BH_STOP_MAX_TIME;
-      return BH_OK;
-    }
-  }
+    bh_probe_keep(s->probe);
+    double value = (double)ns / ret->inner;
+    g_array_append_val(ret->samples_ns, value);
+    if (primary_of(s, &primary, value, &value))
+      g_array_append_val(ret->primary, value);
+  } while (!enough(s, ret, bh_primary_per_sample(&primary), start_ns, &look));
+  return BH_OK;
 }
 
 bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
   const BhMeasure *m = &s->request->measure;
-  *ret =
-      (BhSampling){.samples_ns = g_array_new(FALSE, FALSE, sizeof(double)), .resolution_ns = bh_clock_resolution_ns()};
+  *ret = (BhSampling){.samples_ns = g_array_new(FALSE, FALSE, sizeof(double)),
+                      .primary = g_array_new(FALSE, FALSE, sizeof(double)),
+                      .resolution_ns = bh_clock_resolution_ns()};
   const guint64 target_ns = MAX((guint64)MAX(m->min_sample_ns, 0), 1000 * ret->resolution_ns);
   bh_status status = run_cold(s, ret);
   if (status != BH_OK || bh_arena_cancelled(s->arena))
@@ -211,7 +255,7 @@ bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
   bh_session_end(s, BH_PHASE_MEASURE);
   if (status != BH_OK)
     return status;
-  if (ret->samples_ns->len < m->min_samples) { /* interrupted: too little to be a result */
+  if (ret->stopped == BH_STOP_INTERRUPTED && ret->samples_ns->len < m->min_samples) { /* too little to be a result */
     g_array_set_size(ret->samples_ns, 0);
     return BH_OK;
   }

@@ -31,6 +31,7 @@ void bh_session_end(BhSession *s, BhPhase phase) {
 BhSession *bh_session_new(const BhWorkerRequest *request, BhArena *arena) {
   BhSession *s = g_new0(BhSession, 1);
   s->request = request;
+  s->started_ns = bh_clock_now_ns();
   s->arena = arena;
   s->host = bh_arena_host(arena);
   s->value_store = g_ptr_array_new_with_free_func((GDestroyNotify)bh_value_free);

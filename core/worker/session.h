@@ -45,6 +45,8 @@ typedef struct {
   guint64 phase_ns[BH_N_PHASES];
   gboolean phase_seen[BH_N_PHASES];
   void (*on_phase)(BhPhase phase); /* told when one starts; may be NULL */
+  guint64 started_ns;   /* when it was made: what a share of the budget counts from */
+  struct BhProbe *probe;           /* observes samples; the caller's; may be NULL */
 } BhSession;
 
 BhSession *bh_session_new(const BhWorkerRequest *request, BhArena *arena);

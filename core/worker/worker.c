@@ -4,6 +4,7 @@
 #include "worker/record.h"
 
 #include "base/json.h"
+#include "worker/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +77,10 @@ static bh_status run_session(BhSession *session, BhSampling *ret_sampling) {
   bh_status status = bh_session_load(session);
   if (status == BH_OK)
     status = bh_session_open(session);
-  if (status == BH_OK)
+  if (status == BH_OK) {
+    bh_probe_find_workers(session->probe, session);
     status = bh_session_fill(session);
+  }
   if (status == BH_OK)
     status = bh_sampler_run(session, ret_sampling);
   return status;
@@ -124,6 +127,8 @@ int bh_worker_main(void) {
   sigaction(SIGTERM, &action, NULL);
   BhSession *session = bh_session_new(request, arena);
   session->on_phase = on_phase;
+  g_autoptr(BhProbe) probe = bh_probe_new(request->measure.counters);
+  session->probe = probe;
   g_auto(BhSampling) sampling = {0};
   const bh_status status = run_session(session, &sampling);
   answer(session, status, &sampling);

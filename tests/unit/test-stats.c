@@ -49,13 +49,10 @@ static void check_sample(char *at) {
   const guint rank = (guint)next_number(&at);
   g_assert_cmpint(summary.has_interval, ==, rank > 0);
   g_assert_cmpint(summary.has_interval, ==, n >= 6);
-  guint below = 0, above = 0; /* how many lie outside says which order statistics the limits are, also with ties */
-  for (guint i = 0; rank && i < n; i++) {
-    below += x[i] < summary.low;
-    above += x[i] > summary.high;
+  if (rank > 0) {
+    assert_close(summary.low, next_number(&at));
+    assert_close(summary.high, next_number(&at));
   }
-  g_assert_cmpuint(below, <=, rank ? rank - 1 : 0);
-  g_assert_cmpuint(above, <=, rank ? rank - 1 : 0);
 }
 
 static void test_reference(void) {
@@ -85,16 +82,17 @@ static void test_reference(void) {
   g_assert_cmpuint(ranks, ==, 511);
 }
 
-/* David & Nagaraja's table: n = 6 is the first with an interval, [min, max]; n = 10 leaves one out at each end. */
+/* n = 6 is the first with an interval: [1st, 6th] has 31/32, [2nd, 5th] 25/32, so I = 1/10 and w = 5 I / (1 + 4 I) =
+ * 5/14. n = 10: [2nd, 9th] has 1 - 22/1024, [3rd, 8th] 1 - 112/1024; I = 73/225, w = 8 I / (2 + 6 I) = 73/111. */
 static void test_by_hand(void) {
   const double x[] = {9, 1, 8, 2, 7, 3, 6, 4, 5, 10};
   const BhSummary six = bh_stats_summary(x, 6), ten = bh_stats_summary(x, 10), five = bh_stats_summary(x, 5);
   g_assert_false(five.has_interval);
-  g_assert_cmpfloat(six.low, ==, 1);
-  g_assert_cmpfloat(six.high, ==, 9);
+  assert_close(six.low, 1 + 5 / 14.);
+  assert_close(six.high, 9 - 5 / 14.);
   g_assert_cmpfloat(ten.median, ==, 5.5);
-  g_assert_cmpfloat(ten.low, ==, 2);
-  g_assert_cmpfloat(ten.high, ==, 9);
+  assert_close(ten.low, 2 + 73 / 111.);
+  assert_close(ten.high, 9 - 73 / 111.);
   assert_close(ten.cv, sqrt(82.5 / 9) / 5.5);
   assert_close(ten.p95, 9.55);
 }
@@ -118,6 +116,75 @@ static void test_extremes(void) {
   g_assert_cmpuint(bh_stats_median_rank(100, 1), ==, 0);
 }
 
+/* At exactly the coverage of a rank nothing is interpolated; below half of the samples the middle is the limit. */
+static void test_median_interval(void) {
+  const double x[] = {9, 1, 8, 2, 7, 3, 6, 4, 5, 10};
+  double low, high;
+  g_assert_true(bh_stats_median_interval(x, 6, 31 / 32., &low, &high));
+  assert_close(low, 1);
+  assert_close(high, 9);
+  g_assert_false(bh_stats_median_interval(x, 6, 0.97, &low, &high));
+  g_assert_false(bh_stats_median_interval(x, 0, 0.95, &low, &high));
+  g_assert_false(bh_stats_median_interval(x, 10, 1, &low, &high));
+  g_assert_true(bh_stats_median_interval(x, 5, 0.9, &low, &high)); /* of 1 2 7 8 9: 30/32 and 20/32; I = 6/50 */
+  assert_close(low, 1 + (4 * 0.12) / (1 + 3 * 0.12));
+  assert_close(high, 9 - (4 * 0.12) / (1 + 3 * 0.12));
+  g_assert_true(bh_stats_median_interval(x, 2, 0.3, &low, &high));
+  assert_close(low, 1);
+  assert_close(high, 9);
+}
+
+/* 100 [90, 120] / 50 [40, 55]: ln low = ln 2 - hypot(ln(100/90), ln(55/50)), ln high = ln 2 + hypot(ln 1.2, ln 1.25).
+ */
+static void test_ratio(void) {
+  const BhSummary x = {.median = 100, .low = 90, .high = 120, .has_interval = TRUE};
+  const BhSummary y = {.median = 50, .low = 40, .high = 55, .has_interval = TRUE};
+  const BhSummary none = {.median = 50, .low = 40, .high = 55}, zero = {.median = 1, .high = 2, .has_interval = TRUE};
+  double low, high;
+  g_assert_true(bh_stats_ratio_interval(&x, &y, &low, &high));
+  assert_close(low, 2 * exp(-sqrt(pow(log(100 / 90.), 2) + pow(log(1.1), 2))));
+  assert_close(high, 2 * exp(sqrt(pow(log(1.2), 2) + pow(log(1.25), 2))));
+  double low2, high2;
+  g_assert_true(bh_stats_ratio_interval(&y, &x, &low2, &high2)); /* the reciprocal's is the reciprocal */
+  assert_close(low2, 1 / high);
+  assert_close(high2, 1 / low);
+  g_assert_false(bh_stats_ratio_interval(&x, &none, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(&none, &x, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(&x, &zero, &low, &high));
+  const BhSummary tiny = {.median = 1e-300, .low = 1e-300, .high = 1e-300, .has_interval = TRUE};
+  const BhSummary large = {.median = 1e300, .low = 1e300, .high = 1e300, .has_interval = TRUE};
+  g_assert_false(bh_stats_ratio_interval(&large, &tiny, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(&tiny, &large, &low, &high));
+}
+
+/* Samples in rising order are worth few: the interval grows by sqrt(D) (1 + 4 (D-1) / n), here with r at its limit of
+ * 0.95, so that D = 39. Alternating ones are taken as independent. */
+static void test_series_summary(void) {
+  double up[40], turns[40], below[40];
+  for (guint i = 0; i < 40; i++) {
+    up[i] = 1000 + i;
+    turns[i] = 1000 + (i % 2 ? 20 - i / 2. : 20 + i / 2.);
+    below[i] = -1000. - i;
+  }
+  const BhSummary plain = bh_stats_summary(up, 40), stretched = bh_stats_summary_series(up, 40);
+  const double stretch = sqrt(39) * (1 + 4 * 38 / 40.);
+  assert_close(stretched.median, plain.median);
+  assert_close(log(stretched.low / plain.median), stretch * log(plain.low / plain.median));
+  assert_close(log(stretched.high / plain.median), stretch * log(plain.high / plain.median));
+  const BhSummary same = bh_stats_summary_series(turns, 40), alike = bh_stats_summary(turns, 40);
+  assert_close(same.low, alike.low);
+  assert_close(same.high, alike.high);
+  const BhSummary few = bh_stats_summary_series(up, 9); /* too few to tell */
+  assert_close(few.low, bh_stats_summary(up, 9).low);
+  const BhSummary under = bh_stats_summary_series(below, 40), flat = bh_stats_summary(below, 40);
+  assert_close(under.high - under.median, stretch * (flat.high - flat.median));
+  double wild[20]; /* no overflow */
+  for (guint i = 0; i < 20; i++)
+    wild[i] = i < 10 ? DBL_MIN : DBL_MAX;
+  const BhSummary far = bh_stats_summary_series(wild, 20);
+  g_assert_true(isfinite(far.low) && isfinite(far.high) && far.low <= far.high);
+}
+
 /* Both sides count: an interval may be narrow and reach far to one side. */
 static void test_precise(void) {
   const BhSummary even = {.median = 100, .low = 99, .high = 101, .has_interval = TRUE};
@@ -135,6 +202,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/stats/reference", test_reference);
   g_test_add_func("/stats/by-hand", test_by_hand);
   g_test_add_func("/stats/extremes", test_extremes);
+  g_test_add_func("/stats/median-interval", test_median_interval);
+  g_test_add_func("/stats/ratio", test_ratio);
+  g_test_add_func("/stats/series-summary", test_series_summary);
   g_test_add_func("/stats/precise", test_precise);
   return g_test_run();
 }

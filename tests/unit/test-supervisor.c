@@ -107,11 +107,12 @@ static void test_ending(gconstpointer data) {
 static void test_ok_line(void) {
   const BhCellRecord *record;
   G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("ok", 0, 0, &record);
-  static const char *const keys[] = {
-      "type",          "id",         "label",   "workload", "params", "backend",     "options",   "variant",
-      "round",         "status",     "reason",  "baseline", "steady", "total",       "cold_ns",   "phases_ns",
-      "worker_phases", "throughput", "cost",    "metrics",  "facts",  "workers",     "placement", "memory",
-      "rusage",        "flags",      "kernels", "log",      "signal", "stderr_tail", "wall_ns",   "started"};
+  static const char *const keys[] = {"type",    "id",      "label",   "workload",      "params",        "backend",
+                                     "options", "variant", "round",   "status",        "reason",        "baseline",
+                                     "steady",  "total",   "cold_ns", "phases_ns",     "worker_phases", "throughput",
+                                     "cost",    "metrics", "facts",   "workers",       "placement",     "memory",
+                                     "rusage",  "flags",   "kernels", "log",           "signal",        "stderr_tail",
+                                     "wall_ns", "started", "primary", "primary_reason"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     g_test_message("%s", keys[i]);
     g_assert_true(json_object_has_member(record->record, keys[i]));

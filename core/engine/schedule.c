@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the run of a plan in time: what is known of every cell, how the budget is shared, which visit comes next. */
+#include "engine/schedule.h"
+#include "results/fields.h"
+#include "results/primary.h"
+#include "stats/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MOST_ROUNDS 10000u     /* with a budget and no max_rounds */
+#define LEAST_VISIT_NS 1e8     /* a visit with some samples; less than that a mandatory one gets only in need */
+#define START_NS 4e7           /* starting, loading, filling, checking: of small cells */
+#define KEPT 0.5               /* of the budget: for the cells that turn out to vary most */
+#define LEAST_SHARE_NS 1000000 /* the worker still takes one sample */
+
+/* What is known of a cell besides what shares are made of. */
+typedef struct {
+  const BhCell *cell;
+  BhPrimary primary;
+  GArray *values;   /* of double: of the primary figure, one a round */
+  GArray *walls_ns; /* of double: of its visits */
+  gboolean cut;     /* the last visit was ended by its share of the budget */
+} Known;
+
+typedef struct {
+  const BhPlan *plan;
+  BhResults *results;
+  const BhScheduleHost *host;
+  guint n;
+  BhShareCell *cells;
+  Known *known;
+  double budget_ns, kept_ns; /* INFINITY: no budget */
+  double spent_ns;           /* by the sessions before this one */
+  double first_level_ns;     /* share of a visit before anything was known: top-ups get no less */
+  double level_ns;           /* share of a mandatory visit now */
+  guint since;               /* visits since it was computed */
+  gint64 start_ns;
+} Schedule;
+
+guint bh_schedule_most(const BhMeasure *cell, gint64 budget_ns) {
+  const guint most = cell->max_rounds ? cell->max_rounds : budget_ns > 0 ? MOST_ROUNDS : cell->rounds;
+  return MAX(most, cell->rounds);
+}
+
+/* ---- What is known ---- */
+
+static const double *doubles(const GArray *array) {
+  return (const double *)(gconstpointer)array->data;
+}
+
+/* With fewer than three rounds the spread within a process stands for that between them. */
+static double spread_of(const Known *known, const BhCellRecord *last) {
+  if (known->values->len >= 3)
+    return bh_share_spread(doubles(known->values), known->values->len);
+  const double within = bh_share_spread(doubles(last->steady_ns), last->steady_ns->len);
+  return MAX(within, bh_share_spread(doubles(known->values), known->values->len));
+}
+
+static void learn(Schedule *s, guint i, const BhCellRecord *record) {
+  BhShareCell *cell = &s->cells[i];
+  Known *known = &s->known[i];
+  double value, wall_ns = 0;
+  cell->visits++;
+  cell->ended |= record->status != BH_CELL_OK;
+  if (bh_fields_number(record->record, "wall_ns", &wall_ns) && wall_ns > 0)
+    g_array_append_val(known->walls_ns, wall_ns);
+  if (known->walls_ns->len)
+    cell->cost_ns = bh_stats_median(doubles(known->walls_ns), known->walls_ns->len);
+  known->cut = !g_strcmp0(bh_fields_string(bh_fields_object(record->record, "steady"), "stopped"), "budget");
+  if (!bh_results_primary(record, &known->primary, &value, NULL, NULL))
+    return;
+  g_array_append_val(known->values, value);
+  cell->n = known->values->len;
+  cell->spread = spread_of(known, record);
+  cell->half = bh_share_half(doubles(known->values), cell->n);
+  cell->precise = bh_share_precise(doubles(known->values), cell->n, cell->rounds, cell->precision);
+}
+
+static void start(Schedule *s) {
+  for (guint i = 0; i < s->n; i++) {
+    const BhCell *cell = s->plan->cells->pdata[i];
+    const BhMeasure *m = &cell->measure;
+    s->known[i] = (Known){.cell = cell,
+                          .values = g_array_new(FALSE, FALSE, sizeof(double)),
+                          .walls_ns = g_array_new(FALSE, FALSE, sizeof(double))};
+    bh_primary_parse(m->primary ? m->primary : "wall", &s->known[i].primary);
+    s->cells[i] = (BhShareCell){.rounds = m->rounds,
+                                .most = bh_schedule_most(m, s->plan->measure.budget_ns),
+                                .precision = m->precision,
+                                .half = INFINITY};
+    if (s->cells[i].most > s->cells[i].rounds && isfinite(s->budget_ns))
+      s->kept_ns = KEPT * s->budget_ns;
+  }
+}
+
+/* What earlier sessions of a resumed run have seen and spent. */
+static void remember(Schedule *s) {
+  for (guint i = 0; i < s->n; i++) {
+    const BhCellResult *before = g_hash_table_lookup(s->results->index, s->known[i].cell->id);
+    for (guint k = 0; before && k < before->rounds->len; k++)
+      learn(s, i, before->rounds->pdata[k]);
+    for (guint k = 0; k < s->known[i].walls_ns->len; k++)
+      s->spent_ns += g_array_index(s->known[i].walls_ns, double, k);
+  }
+}
+
+static void finish(Schedule *s) {
+  for (guint i = 0; i < s->n; i++) {
+    g_array_unref(s->known[i].values);
+    g_array_unref(s->known[i].walls_ns);
+  }
+  g_free(s->known);
+  g_free(s->cells);
+}
+
+/* ---- The budget ---- */
+
+static double left_ns(const Schedule *s) {
+  return s->budget_ns - s->spent_ns - (double)(s->host->now_ns(s->host->user) - s->start_ns);
+}
+
+static double warmup_ns(const BhMeasure *m) {
+  return (double)MIN(m->warmup_ns, m->max_time_ns / 5);
+}
+
+/* What a visit takes: what it took, unless it could have used more. */
+static double need_ns(const Schedule *s, guint i) {
+  const BhMeasure *m = &s->known[i].cell->measure;
+  if (s->cells[i].cost_ns > 0 && !s->known[i].cut)
+    return s->cells[i].cost_ns;
+  return START_NS + warmup_ns(m) + (double)m->max_time_ns;
+}
+
+/* The share of each mandatory visit that is left, all of `rounds` when nothing is known yet. */
+static double level_ns(const Schedule *s) {
+  if (!isfinite(s->budget_ns))
+    return INFINITY;
+  g_autofree BhShareNeed *needs = g_new(BhShareNeed, s->n);
+  double visits = 0;
+  for (guint i = 0; i < s->n; i++) {
+    const guint left = s->cells[i].rounds - MIN(s->cells[i].visits, s->cells[i].rounds);
+    needs[i] = (BhShareNeed){need_ns(s, i), left};
+    visits += left;
+  }
+  const double left = left_ns(s);
+  /* What is kept for top-ups is given up as far as mandatory visits have too little. */
+  return bh_share_level(needs, s->n, MAX(left - s->kept_ns, MIN(left, visits * LEAST_VISIT_NS)));
+}
+
+/* Computed anew often enough to follow what visits really take; on large plans not before each one. */
+static void refresh(Schedule *s) {
+  if (s->since++ % MAX(s->n / 64, 1))
+    return;
+  s->level_ns = level_ns(s);
+  if (!s->host->outlook)
+    return;
+  const double left = left_ns(s);
+  BhOutlook outlook = {.left_s = left * 1e-9};
+  outlook.topup_s = bh_share_outlook(s->cells, s->n, left, &outlook.bound) * 1e-9;
+  s->host->outlook(s->host->user, &outlook);
+}
+
+double bh_schedule_least_ns(const BhPlan *plan) {
+  double sum_ns = 0;
+  for (guint i = 0; i < plan->cells->len; i++) {
+    const BhMeasure *m = &((const BhCell *)plan->cells->pdata[i])->measure;
+    sum_ns += START_NS + (double)MIN(m->min_sample_ns, m->max_time_ns) * MIN(m->min_samples, BH_SHARE_DECIDED);
+  }
+  return sum_ns;
+}
+
+/* ---- Visits ---- */
+
+static gboolean visit(Schedule *s, guint i, guint round, double share_ns, GError **error) {
+  const BhCell *cell = s->known[i].cell;
+  BhMeasure measure = cell->measure;
+  const double share = MIN(share_ns, left_ns(s));
+  measure.budget_ns = isfinite(share) ? (gint64)MAX(share, LEAST_SHARE_NS) : 0;
+  if (!s->host->visit(s->host->user, cell, round, &measure, error))
+    return FALSE;
+  const BhCellRecord *record = bh_results_find(s->results, cell->id, round);
+  if (record)
+    learn(s, i, record);
+  refresh(s);
+  return TRUE;
+}
+
+static gboolean run_round(Schedule *s, guint round, GError **error) {
+  guint n = 0;
+  g_autofree guint *order = bh_plan_order(s->plan, round, &n);
+  for (guint i = 0; i < n && !s->host->ended(s->host->user) && left_ns(s) > 0; i++) {
+    const BhCell *cell = s->plan->cells->pdata[order[i]];
+    if (!bh_results_find(s->results, cell->id, round) && !visit(s, order[i], round, s->level_ns, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static guint next_round(const Schedule *s, guint i) {
+  guint round = s->cells[i].rounds;
+  while (bh_results_find(s->results, s->known[i].cell->id, round))
+    round++;
+  return round;
+}
+
+static gboolean run_pass(Schedule *s, guint *order, guint n, GError **error) {
+  bh_plan_shuffle(s->plan->seed, G_GUINT64_CONSTANT(0x746F702D7570) + s->results->records->len, order, n);
+  const BhOutlook outlook = {.more = n, .left_s = left_ns(s) * 1e-9};
+  if (s->host->outlook)
+    s->host->outlook(s->host->user, &outlook);
+  s->since = 0;
+  for (guint i = 0; i < n && !s->host->ended(s->host->user); i++) {
+    const BhShareCell *cell = &s->cells[order[i]];
+    if (cell->cost_ns > left_ns(s))
+      continue;
+    if (!visit(s, order[i], next_round(s, order[i]), MAX(s->first_level_ns, cell->cost_ns), error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean run_all(Schedule *s, GError **error) {
+  const guint rounds = bh_plan_rounds(s->plan);
+  for (guint round = 0; round < rounds && !s->host->ended(s->host->user); round++)
+    if (!run_round(s, round, error))
+      return FALSE;
+  g_autofree guint *order = g_new(guint, MAX(s->n, 1));
+  while (!s->host->ended(s->host->user)) {
+    const guint n = bh_share_pass(s->cells, s->n, left_ns(s), order);
+    if (!n)
+      break;
+    if (!run_pass(s, order, n, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void count(const Schedule *s, BhScheduleEnd *ret) {
+  *ret = (BhScheduleEnd){0};
+  for (guint i = 0; i < s->n; i++) {
+    const BhShareCell *cell = &s->cells[i];
+    ret->mandatory += cell->rounds;
+    ret->left_out += cell->rounds - MIN(cell->visits, cell->rounds);
+    ret->unvisited += cell->visits == 0;
+  }
+}
+
+gboolean bh_schedule_run(const BhPlan *plan, BhResults *results, const BhScheduleHost *host, BhScheduleEnd *ret,
+                         GError **error) {
+  Schedule s = {.plan = plan, .results = results, .host = host, .n = plan->cells->len};
+  s.cells = g_new0(BhShareCell, MAX(s.n, 1));
+  s.known = g_new0(Known, MAX(s.n, 1));
+  s.budget_ns = plan->measure.budget_ns > 0 ? (double)plan->measure.budget_ns : INFINITY;
+  s.start_ns = host->now_ns(host->user);
+  start(&s);
+  s.first_level_ns = MAX(level_ns(&s), LEAST_VISIT_NS); /* of the whole run, also when it is resumed */
+  remember(&s);
+  refresh(&s);
+  const gboolean ok = run_all(&s, error);
+  count(&s, ret);
+  finish(&s);
+  return ok;
+}
