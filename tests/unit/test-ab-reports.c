@@ -11,7 +11,6 @@ typedef struct {
 
 static void add_cell(Made *made, const char *label, BhAbOutcome outcome, double shift) {
   BhAbCell *cell = g_new0(BhAbCell, 1);
-  cell->id = (char *)"0123456789ab";
   cell->label = (char *)label;
   cell->workload = (char *)"prime";
   cell->backend = (char *)"serial";
