@@ -15,6 +15,8 @@ void bh_ab_options_clear(BhAbOptions *o) {
   bh_matrix_options_clear(&o->matrix);
   g_free(o->output);
   g_free(o->json);
+  g_free(o->junit);
+  g_free(o->markdown);
   g_free(o->from);
   g_free(o->resume);
   g_free(o->control);
@@ -66,6 +68,10 @@ static void add_running(GOptionContext *context, BhAbOptions *o) {
        "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json, "Write the result as JSON; - is standard output, without a table",
        "FILE"},
+      {"junit", 0, 0, G_OPTION_ARG_FILENAME, &o->junit, "Write the result as JUnit XML, a test for each cell", "FILE"},
+      {"markdown", 0, 0, G_OPTION_ARG_FILENAME, &o->markdown, "Write the result as Markdown", "FILE"},
+      {"github", 0, 0, G_OPTION_ARG_NONE, &o->github,
+       "Print annotations for GitHub, and append the Markdown to the job's summary (GITHUB_STEP_SUMMARY)", NULL},
       {"from", 0, 0, G_OPTION_ARG_FILENAME, &o->from, "Decide and print again from a journal; measures nothing",
        "JOURNAL"},
       {"resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a journal: measure what it lacks", "JOURNAL"},

@@ -78,7 +78,7 @@ static const BhCheck fields[] = {
      .tool = "names them in the journal"},
     {.name = "build",
      .title = "benchhost's build",
-     .why = "the host's own part of a sample is slower than need be",
+     .why = "the host's own part of every sample is slower than need be",
      .todo = (char *)"meson setup --buildtype=release (or debugoptimized), without sanitizers"},
     {.name = "transparent_hugepages",
      .title = "huge pages",
@@ -172,6 +172,10 @@ static void add_field(BhDoctor *doctor, JsonObject *record, const BhCheck *model
     check.state = BH_CHECK_UNAVAILABLE;
   JsonNode *value = json_object_get_member(field, "value");
   check.found = JSON_NODE_HOLDS_NULL(value) ? g_strdup(text_of(field, "note")) : shown(check.name, value);
+  if (!strcmp(check.name, "build") && check.state == BH_CHECK_BAD) {
+    g_free(check.found);
+    check.found = g_strdup(text_of(field, "note"));
+  }
   if (!strcmp(check.name, "perf_event_paranoid") && !JSON_NODE_HOLDS_NULL(value)) {
     g_autofree char *level = g_steal_pointer(&check.found);
     check.found = g_strdup_printf("perf_event_paranoid is %s", level);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "environment/files.h"
+#include "spec/measure.h"
 #include "supervisor/cell-env.h"
 #include "supervisor/cell-line.h"
 #include "supervisor/guardian.h"
@@ -128,10 +129,25 @@ static BhDisturbance take_reading(BhVisits *visits, const BhReading *before) {
   return visits->last;
 }
 
-static gboolean write_line(BhVisits *visits, const BhCell *cell, const BhVisit *visit, const BhOutcome *outcome,
-                           const BhDisturbance *disturbance, GError **error) {
+/* What the matrix gives this cell otherwise than the whole run: in readers' hands with the run line's `measure`. */
+static JsonObject *own_measure(const BhPlan *plan, const BhCell *cell) {
+  JsonObject *own = json_object_new();
+  g_autoptr(JsonObject) whole = bh_measure_to_json(&plan->measure), ours = bh_measure_to_json(&cell->measure);
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *value;
+  json_object_iter_init(&iter, ours);
+  while (json_object_iter_next(&iter, &name, &value))
+    if (!json_node_equal(value, json_object_get_member(whole, name)))
+      json_object_set_member(own, name, json_node_copy(value));
+  return own;
+}
+
+static gboolean write_line(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
+                           const BhOutcome *outcome, const BhDisturbance *disturbance, GError **error) {
   g_autoptr(JsonObject) line = bh_cell_line_new(cell, visit->round, outcome);
   json_object_set_object_member(line, "disturbance", bh_disturbance_to_json(disturbance));
+  json_object_set_object_member(line, "measure", own_measure(plan, cell));
   bh_disturbance_add_flags(disturbance, json_object_get_array_member(line, "flags"));
   if (visit->arm)
     json_object_set_string_member(line, "arm", visit->arm);
@@ -180,7 +196,7 @@ static gboolean run_in(BhVisits *visits, const BhPlan *plan, const BhCell *cell,
     if (!bh_cell_line_keeps(&outcome))
       return TRUE;
   }
-  return write_line(visits, cell, visit, &outcome, &disturbance, error);
+  return write_line(visits, plan, cell, visit, &outcome, &disturbance, error);
 }
 
 gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,

@@ -121,7 +121,7 @@ static void test_ok_line(void) {
                                      "steady",  "total",   "cold_ns", "phases_ns",     "worker_phases", "throughput",
                                      "cost",    "metrics", "facts",   "workers",       "placement",     "memory",
                                      "rusage",  "flags",   "kernels", "log",           "signal",        "stderr_tail",
-                                     "wall_ns", "started", "primary", "primary_reason", "disturbance"};
+                                     "wall_ns", "started", "primary", "primary_reason", "disturbance", "measure"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     g_test_message("%s", keys[i]);
     g_assert_true(json_object_has_member(record->record, keys[i]));
