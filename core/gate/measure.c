@@ -191,7 +191,6 @@ static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboole
 
 static gboolean run_round(Run *run, const GPtrArray *tracks, guint round, GError **error) {
   gboolean again = TRUE;
-  run->expected += tracks->len;
   for (guint i = 0; again && i <= MOST_IN_A_ROW; i++)
     if (!visit_all(run, tracks, round, error) || !end_round(run, tracks, round, &again, error))
       return FALSE;
@@ -298,6 +297,7 @@ static gboolean screen(Run *run, GError **error) {
   for (guint i = 0; i < run->tracks->len; i++)
     g_ptr_array_add(active, run->tracks->pdata[i]);
   tell_stage(run, active, !run->task->no_control, 0, rounds);
+  run->expected = rounds * (active->len + !run->task->no_control);
   gboolean ok = TRUE;
   for (guint round = 0; ok && round < rounds && active->len && !over(run); round++) {
     tell_round(run, "screen", round, rounds, active->len);
@@ -328,6 +328,7 @@ static gboolean confirm(Run *run, GError **error) {
   if (!suspects->len || over(run))
     return TRUE;
   tell_stage(run, suspects, 0, rule->screen_rounds, all_rounds(run));
+  run->expected += rule->confirm_rounds * suspects->len;
   gboolean ok = TRUE;
   for (guint round = 0; ok && round < rule->confirm_rounds && suspects->len && !over(run); round++) {
     tell_round(run, "confirm", round, rule->confirm_rounds, suspects->len);

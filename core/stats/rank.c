@@ -212,6 +212,8 @@ static int by_p(const void *a, const void *b) {
 }
 
 void bh_stats_benjamini_hochberg(const double *p, guint n, double *ret) {
+  if (n == 0)
+    return;
   g_autofree Ordered *order = g_new(Ordered, n);
   for (guint i = 0; i < n; i++)
     order[i] = (Ordered){.p = p[i], .at = i};
