@@ -38,6 +38,14 @@ def exported(place, how="csv"):
     return list(csv.DictReader(io.StringIO(result.stdout))) if how == "csv" else json.loads(result.stdout)
 
 
+def assert_valid(place):
+    """Every line is what schemas/journal.schema.json says."""
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads((plugins.SOURCE / "schemas/journal.schema.json").read_text()))
+    for line in place.lines():
+        validator.validate(line)
+
+
 def test_noisy_cells_get_the_rounds(tmp_path):
     place = Place(tmp_path)
     path = write(tmp_path, "rounds: 2, max_rounds: 20, precision: 2%, primary: metric:figure",
@@ -47,6 +55,7 @@ def test_noisy_cells_get_the_rounds(tmp_path):
     assert rounds(place) == [list(range(6)), list(range(20)), list(range(6))]
     assert "Rounds ended when precise: 2, at max_rounds: 1." in result.stdout
     assert "2 to 20 rounds" in result.stdout
+    assert_valid(place)
     quiet, noisy, middle = exported(place)
     assert [row["stopped"] for row in (quiet, noisy, middle)] == ["precision", "max-rounds", "precision"]
     assert (quiet["primary"], quiet["primary_unit"], float(quiet["primary_median"])) == ("metric:figure", "pt", 100)
@@ -83,6 +92,7 @@ def test_no_primary(tmp_path):
         assert cell["status"] == "ok" and cell["steady"]["n"] == 6
         assert "no-primary" in cell["flags"]
         assert cell["primary_reason"] == "the workload reported no metric 'figure' in 6 samples"
+    assert_valid(place)
     (row,) = exported(place)
     assert row["primary_median"] == "" and float(row["steady_median_ns"]) > 0
     assert "n no-primary" in result.stdout
@@ -185,6 +195,7 @@ def test_noise_is_rejected(tmp_path):
     assert len(struck) == 2 and all("steal" in line["reason"] for line in struck)
     assert len(place.cells()) == 12
     assert "2 disturbed processes were repeated" in result.stderr
+    assert_valid(place)
     (row,) = exported(place)
     assert row["rounds"] == "10" and "stolen" not in row["flags"]
     assert place.run(path, resume=True).returncode == 0
@@ -206,5 +217,6 @@ def test_noise_ends_the_run(tmp_path):
     assert "given up (noise: abort): the hypervisor" in result.stderr
     assert len(place.cells()) == 1
     assert "hypervisor" in place.lines()[-1]["aborted"]
+    assert_valid(place)
     assert place.run(path, resume=True).returncode == 0
     assert sorted(cell["round"] for cell in place.cells()) == list(range(10))
