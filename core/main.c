@@ -12,12 +12,18 @@
 
 static const BhCommand commands[] = {
     {"run", bh_cmd_run, "run a matrix and print its results"},
+    {"ab", bh_cmd_ab, "compare two builds or two values side by side: is the candidate slower?"},
     {"plan", bh_cmd_plan, "print the cells that a matrix expands to"},
     {"list", bh_cmd_list, "list the plugins that are found, and whether they can run here"},
     {"describe", bh_cmd_describe, "show a plugin's parameters, help and requirements"},
     {"report", bh_cmd_report, "print the table of a stored run"},
+    {"analyze", bh_cmd_analyze, "speedup, scalability, crossover and roofline of a stored run"},
+    {"peaks", bh_cmd_peaks, "measure this machine's flop/s and byte/s for 1 to all cores"},
     {"export", bh_cmd_export, "convert a stored run to csv, json, markdown or google-benchmark's JSON"},
+    {"compare", bh_cmd_compare, "read stored runs side by side (no gate: use ab)"},
+    {"history", bh_cmd_history, "keep runs over time, and look back"},
     {"schema", bh_cmd_schema, "print a JSON Schema of the matrix that knows the installed plugins"},
+    {"doctor", bh_cmd_doctor, "say what would disturb a measurement here, and what to do about it"},
     {"check", bh_cmd_check, "check whether a plugin keeps the contract"},
     {"new", bh_cmd_new, "write a new plugin project, ready to build"},
     {"internal-probe", bh_cmd_internal_probe, NULL},

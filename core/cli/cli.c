@@ -14,3 +14,18 @@ int bh_cli_fail(GError *error) {
   g_error_free(error);
   return status;
 }
+
+char *bh_cli_default_output(const char *plan_name, const char *mark) {
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
+  g_autofree char *name = g_strdup(plan_name && *plan_name ? plan_name : "run");
+  g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-", '-');
+  for (guint i = 0;; i++) {
+    g_autofree char *file = i ? g_strdup_printf("%s-%s%s-%u.jsonl", name, mark, stamp, i)
+                              : g_strdup_printf("%s-%s%s.jsonl", name, mark, stamp);
+    char *path = g_build_filename("results", file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+      return path;
+    g_free(path);
+  }
+}

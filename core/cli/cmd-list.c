@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * `benchhost list`: every plugin on the search path, whether it runs here, and what is wrong with those that are
- * broken. */
+ * broken; or every counter, and whether it can be read here. */
 #include "cli/cli.h"
 #include "base/json.h"
+#include "counters/counters.h"
 #include "plugin/catalog.h"
 #include "plugin/search.h"
 #include "results/display.h"
@@ -116,10 +117,60 @@ static void print_table(const GPtrArray *rows) {
     print_row(g_ptr_array_index(rows, i), widths);
 }
 
+/* ---- Counters ---- */
+
+static void print_counters_json(const GPtrArray *infos) {
+  g_autoptr(JsonNode) root = json_node_new(JSON_NODE_ARRAY);
+  JsonArray *array = json_array_new();
+  for (guint i = 0; i < infos->len; i++) {
+    const BhCounterInfo *info = g_ptr_array_index(infos, i);
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "name", info->name);
+    json_object_set_string_member(object, "group", info->group);
+    json_object_set_boolean_member(object, "available", info->available);
+    if (info->note)
+      json_object_set_string_member(object, "note", info->note);
+    else
+      json_object_set_null_member(object, "note");
+    json_object_set_string_member(object, "summary", info->help);
+    json_array_add_object_element(array, object);
+  }
+  json_node_take_array(root, array);
+  g_autofree char *text = bh_json_text(root, TRUE);
+  fputs(text, stdout);
+}
+
+/* A reason that several in a row share is said once, under the last of them. */
+static void print_counters(const GPtrArray *infos) {
+  int width = (int)strlen("NAME");
+  for (guint i = 0; i < infos->len; i++)
+    width = MAX(width, (int)strlen(((const BhCounterInfo *)g_ptr_array_index(infos, i))->name));
+  printf("%-*s  %-8s  %-9s  %s\n", width, "NAME", "GROUP", "AVAILABLE", "SUMMARY");
+  for (guint i = 0; i < infos->len; i++) {
+    const BhCounterInfo *info = g_ptr_array_index(infos, i);
+    const BhCounterInfo *next = i + 1 < infos->len ? g_ptr_array_index(infos, i + 1) : NULL;
+    print_line("%-*s  %-8s  %-9s  %s", width, info->name, info->group, info->available ? "yes" : "no", info->help);
+    if (info->note && (!next || g_strcmp0(next->note, info->note)))
+      print_line("%-*s  %s", width, "", info->note);
+  }
+}
+
+static int list_counters(gboolean json) {
+  g_autoptr(GPtrArray) infos = bh_counters_available(NULL);
+  if (json)
+    print_counters_json(infos);
+  else
+    print_counters(infos);
+  return BH_EXIT_OK;
+}
+
 int bh_cmd_list(int argc, char **argv) {
-  gboolean json = FALSE;
+  gboolean json = FALSE, counters = FALSE;
   const GOptionEntry entries[] = {
-      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print everything that is known, as a JSON array", NULL}, {NULL}};
+      {"counters", 0, 0, G_OPTION_ARG_NONE, &counters, "List counters instead, and whether they can be read here",
+       NULL},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print everything that is known, as a JSON array", NULL},
+      {NULL}};
   g_autoptr(GOptionContext) context =
       g_option_context_new("- list the plugins that are found, and whether they can run here");
   g_option_context_add_main_entries(context, entries, NULL);
@@ -135,6 +186,8 @@ int bh_cmd_list(int argc, char **argv) {
             argv[1]);
     return BH_EXIT_USAGE;
   }
+  if (counters)
+    return list_counters(json);
   g_autoptr(BhCatalog) catalog = bh_catalog_new();
   g_auto(GStrv) names = bh_catalog_names(catalog);
   g_autoptr(GPtrArray) rows = collect(catalog, names);

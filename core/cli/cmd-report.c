@@ -27,6 +27,9 @@ int bh_cmd_report(int argc, char **argv) {
   g_autoptr(BhResults) results = bh_results_open(argv[1], &error);
   if (!results)
     return bh_cli_fail(error);
+  if (bh_results_is_ab(results))
+    fprintf(stderr, "benchhost: a comparison's journal, its arms shown as cells; `benchhost ab --from %s` decides\n",
+            argv[1]);
   g_autofree char *table = bh_report_table(results, !no_color && bh_report_color());
   fputs(table, stdout);
   return bh_report_exit_status(results, strict);

@@ -20,25 +20,9 @@ static void run_options_clear(RunOptions *o) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunOptions, run_options_clear)
 
-/* results/NAME-20260101T120000Z.jsonl: sorts by time, never overwrites. */
-static char *default_output(const BhPlan *plan) {
-  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-  g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%SZ");
-  g_autofree char *name = g_strdup(plan->name && *plan->name ? plan->name : "run");
-  g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-", '-');
-  for (guint i = 0;; i++) {
-    g_autofree char *file =
-        i ? g_strdup_printf("%s-%s-%u.jsonl", name, stamp, i) : g_strdup_printf("%s-%s.jsonl", name, stamp);
-    char *path = g_build_filename("results", file, NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
-      return path;
-    g_free(path);
-  }
-}
-
 static gboolean open_new(const RunOptions *o, const BhPlan *plan, const char *const *argv, BhJournal **ret_journal,
                          BhResults **ret_results, GError **error) {
-  g_autofree char *path = o->output ? g_strdup(o->output) : default_output(plan);
+  g_autofree char *path = o->output ? g_strdup(o->output) : bh_cli_default_output(plan->name, "");
   *ret_results = bh_results_new();
   *ret_journal = bh_journal_create(path, error);
   if (!*ret_journal)
@@ -78,9 +62,40 @@ static void show(const RunOptions *o, const BhResults *results, const BhJournal 
             summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
 }
 
+/* What the table does not say of how the run ended. */
+static void say_end(const RunOptions *o, const BhRunSummary *summary) {
+  if (summary->aborted)
+    fprintf(stderr, "benchhost: given up (noise: abort): %s; --resume goes on\n", summary->aborted);
+  if (o->quiet)
+    return;
+  if (summary->left_out && !summary->interrupted && !summary->aborted)
+    fprintf(stderr,
+            "benchhost: the budget was spent before %u process%s of the mandatory rounds could be run; %u cell%s "
+            "without any result: give a larger budget or fewer cells\n",
+            summary->left_out, summary->left_out == 1 ? "" : "es", summary->unvisited,
+            summary->unvisited == 1 ? " is" : "s are");
+  if (summary->rejected)
+    fprintf(stderr, "benchhost: %u disturbed process%s repeated (noise: reject)\n", summary->rejected,
+            summary->rejected == 1 ? " was" : "es were");
+  if (summary->kept_disturbed)
+    fprintf(stderr,
+            "benchhost: %u disturbed process%s kept, only flagged: a fifth of all had been repeated; this machine is "
+            "not quiet\n",
+            summary->kept_disturbed, summary->kept_disturbed == 1 ? " was" : "es were");
+}
+
+/* Cells that were never run, and an environment that was given up, make a run inconclusive. */
+static int exit_status(const BhResults *results, const BhRunSummary *summary, gboolean strict) {
+  const int status = bh_report_exit_status(results, strict);
+  const gboolean inconclusive = summary->aborted || summary->unvisited;
+  return inconclusive ? MAX(status, BH_EXIT_INCONCLUSIVE) : status;
+}
+
 static gboolean append_end(BhJournal *journal, BhResults *results, const BhRunSummary *summary, GError **error) {
-  g_autoptr(JsonObject) line =
-      bh_journal_end_line(summary->interrupted, summary->cells_run, summary->wall_s, summary->overhead_s);
+  g_autoptr(JsonObject) line = bh_journal_end_line(summary->interrupted || summary->aborted, summary->cells_run,
+                                                   summary->wall_s, summary->overhead_s);
+  if (summary->aborted)
+    json_object_set_string_member(line, "aborted", summary->aborted);
   return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
 }
 
@@ -103,9 +118,10 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
     return bh_cli_fail(g_steal_pointer(&error));
   }
   show(o, results, journal, &summary);
+  say_end(o, &summary);
   if (!whole)
     return bh_cli_fail(g_steal_pointer(&error));
-  return summary.interrupted ? BH_EXIT_INTERRUPTED : bh_report_exit_status(results, plan->strict);
+  return summary.interrupted ? BH_EXIT_INTERRUPTED : exit_status(results, &summary, plan->strict);
 }
 
 static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {

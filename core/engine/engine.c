@@ -1,30 +1,130 @@
 /* SPDX-License-Identifier: MIT
- * Owns a run as a whole: the schedule's visits made for real, told to who watches, counted. */
+ * Owns a run as a whole: the schedule's visits made for real, what is done about noise, who watches is told. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
 #include "engine/schedule.h"
 
 #include <math.h>
+#include <string.h>
+
+#define MOST_REJECTED 0.2 /* of all visits: a machine that is always disturbed is said to be, not waited for */
+#define MOST_IN_A_ROW 3   /* of one visit */
 
 typedef struct {
   const BhPlan *plan;
+  BhJournal *journal;
   BhResults *results;
   BhVisits *visits;
   const BhWatcher *watcher;
+  BhRunSummary *summary;
+  guint expected;    /* visits that every run has */
+  BhOutlook outlook; /* the schedule's last word */
+  char *span_from;   /* when the first visit since the last round line began; NULL: there was none */
 } Run;
+
+/* ---- Noise ---- */
+
+static gboolean policy_is(const Run *run, const char *policy) {
+  return !g_strcmp0(run->plan->measure.noise, policy);
+}
+
+/* TRUE: `n` more records may be struck. */
+static gboolean may_reject(Run *run, guint n) {
+  if (!policy_is(run, "reject"))
+    return FALSE;
+  const guint all = MAX(run->expected, bh_visits_count(run->visits));
+  if (run->summary->rejected + n <= MOST_REJECTED * all)
+    return TRUE;
+  run->summary->kept_disturbed += n;
+  return FALSE;
+}
+
+/* A struck record's visit is made once more. */
+static void count_rejected(Run *run) {
+  BhOutlook what = run->outlook;
+  what.more = 1;
+  run->summary->rejected++;
+  if (run->watcher && run->watcher->outlook)
+    run->watcher->outlook(run->watcher->user, &what);
+}
+
+static gboolean strike(BhJournal *journal, BhResults *results, const char *id, guint round, const char *why,
+                       GError **error) {
+  g_autoptr(JsonObject) line = json_object_new();
+  json_object_set_string_member(line, "type", "retry");
+  json_object_set_string_member(line, "id", id);
+  json_object_set_int_member(line, "round", round);
+  json_object_set_string_member(line, "reason", why);
+  return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
+}
 
 /* ---- What the schedule asks for ---- */
 
+/* Times that something else disturbed are worth nothing; that a cell is wrong or crashes is. */
 static gboolean visit(void *user, const BhCell *cell, guint round, const BhMeasure *measure, GError **error) {
   Run *run = user;
   const BhVisit one = {.round = round, .measure = *measure, .results = run->results};
-  gint64 wall_ns;
-  return bh_visits_run(run->visits, run->plan, cell, &one, &wall_ns, error);
+  if (!run->span_from)
+    run->span_from = bh_journal_now_text();
+  for (guint again = 0;; again++) {
+    gint64 wall_ns;
+    if (!bh_visits_run(run->visits, run->plan, cell, &one, &wall_ns, error))
+      return FALSE;
+    const BhCellRecord *record = bh_results_find(run->results, cell->id, round);
+    const char *why = record ? bh_disturbance_rejects(bh_visits_last(run->visits)) : NULL;
+    if (!why)
+      return TRUE;
+    if (policy_is(run, "abort"))
+      run->summary->aborted = why;
+    if (record->status != BH_CELL_OK || again >= MOST_IN_A_ROW || bh_visits_interrupted(run->visits) ||
+        !may_reject(run, 1))
+      return TRUE;
+    if (!strike(run->journal, run->results, cell->id, round, why, error))
+      return FALSE;
+    count_rejected(run);
+  }
+}
+
+/* Of BhCellRecord: what the visits of this round have left, and is a time. */
+static GPtrArray *timed_of(const Run *run, guint from, gint round) {
+  GPtrArray *records = g_ptr_array_new();
+  for (guint i = from; round >= 0 && i < run->results->records->len; i++) {
+    const BhCellRecord *record = run->results->records->pdata[i];
+    if (record->round == (guint)round && record->status == BH_CELL_OK)
+      g_ptr_array_add(records, (gpointer)record);
+  }
+  return records;
+}
+
+/* A round shows steal that no single visit could: the kernel counts in ticks. */
+static gboolean round_over(void *user, gint round, gboolean *ret_again, GError **error) {
+  Run *run = user;
+  BhDisturbance disturbance;
+  *ret_again = FALSE;
+  if (!bh_visits_span(run->visits, &disturbance))
+    return TRUE;
+  g_autofree char *started = g_steal_pointer(&run->span_from);
+  const char *why = bh_disturbance_rejects(&disturbance);
+  g_autoptr(GPtrArray) records = timed_of(run, run->results->span_from, round);
+  if (why && policy_is(run, "abort"))
+    run->summary->aborted = why;
+  *ret_again = why && records->len && !bh_visits_interrupted(run->visits) && may_reject(run, records->len);
+  g_autoptr(JsonObject) line = bh_journal_round_line(round, started, &disturbance, *ret_again);
+  if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
+    return FALSE;
+  for (guint i = 0; *ret_again && i < records->len; i++) {
+    const BhCellRecord *record = records->pdata[i];
+    if (!strike(run->journal, run->results, record->id, record->round, why, error))
+      return FALSE;
+    count_rejected(run);
+  }
+  return TRUE;
 }
 
 static gboolean ended(void *user) {
-  return bh_visits_interrupted(((Run *)user)->visits);
+  const Run *run = user;
+  return run->summary->aborted || bh_visits_interrupted(run->visits);
 }
 
 static gint64 now_ns(void *user) {
@@ -33,31 +133,34 @@ static gint64 now_ns(void *user) {
 }
 
 static void outlook(void *user, const BhOutlook *what) {
-  const BhWatcher *watcher = ((Run *)user)->watcher;
-  if (watcher && watcher->outlook)
-    watcher->outlook(watcher->user, what);
+  Run *run = user;
+  run->outlook = *what;
+  run->outlook.more = 0;
+  if (run->watcher && run->watcher->outlook)
+    run->watcher->outlook(run->watcher->user, what);
 }
 
 /* ---- The run ---- */
 
-static void tell_start(const Run *run) {
+static void tell_start(Run *run) {
   guint left = 0, done = 0;
-  if (!run->watcher || !run->watcher->started)
-    return;
   for (guint i = 0; i < run->plan->cells->len; i++) {
     const BhCell *cell = run->plan->cells->pdata[i];
     const BhCellResult *before = g_hash_table_lookup(run->results->index, cell->id);
+    run->expected += cell->measure.rounds;
     done += before ? before->rounds->len : 0;
     for (guint round = 0; round < cell->measure.rounds; round++)
       left += !bh_results_find(run->results, cell->id, round);
   }
-  run->watcher->started(run->watcher->user, run->plan, left + done, done);
+  if (run->watcher && run->watcher->started)
+    run->watcher->started(run->watcher->user, run->plan, left + done, done);
 }
 
 gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *results, const BhWatcher *watcher,
                        BhRunSummary *ret_summary, GError **error) {
-  Run run = {.plan = plan, .results = results, .watcher = watcher};
-  const BhScheduleHost host = {.user = &run, .visit = visit, .ended = ended, .now_ns = now_ns, .outlook = outlook};
+  Run run = {.plan = plan, .journal = journal, .results = results, .watcher = watcher, .summary = ret_summary};
+  const BhScheduleHost host = {
+      .user = &run, .visit = visit, .round_over = round_over, .ended = ended, .now_ns = now_ns, .outlook = outlook};
   const gint64 start_ns = (gint64)bh_clock_now_ns();
   gint64 inside_ns = 0;
   *ret_summary = (BhRunSummary){0};
@@ -74,6 +177,7 @@ gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *result
     inside_ns = bh_visits_inside_ns(run.visits);
   }
   g_clear_pointer(&run.visits, bh_visits_close);
+  g_free(run.span_from);
   const gint64 wall_ns = (gint64)bh_clock_now_ns() - start_ns;
   ret_summary->wall_s = (double)wall_ns * 1e-9;
   ret_summary->overhead_s = (double)MAX(wall_ns - inside_ns, 0) * 1e-9;
@@ -103,11 +207,8 @@ gboolean bh_engine_retry_failed(const BhPlan *plan, BhJournal *journal, BhResult
     const BhCell *cell = plan->cells->pdata[i];
     g_autoptr(GArray) again = failed_rounds(results, cell);
     for (guint k = 0; k < again->len; k++) {
-      g_autoptr(JsonObject) line = json_object_new();
-      json_object_set_string_member(line, "type", "retry");
-      json_object_set_string_member(line, "id", cell->id);
-      json_object_set_int_member(line, "round", g_array_index(again, guint, k));
-      if (!bh_journal_append(journal, line, error) || !bh_results_add(results, line, error))
+      const guint round = g_array_index(again, guint, k);
+      if (!strike(journal, results, cell->id, round, "it did not end ok (--retry-failed)", error))
         return FALSE;
       (*ret_n)++;
     }

@@ -7,9 +7,12 @@
 typedef struct {
   guint cells_run;
   gboolean interrupted;
-  guint left_out;  /* visits of the mandatory rounds that were not made: the budget was spent */
-  guint unvisited; /* cells without any record, for the same reason */
-  double wall_s;   /* of the whole run */
+  guint left_out;       /* visits of the mandatory rounds that were not made: the budget was spent */
+  guint unvisited;      /* cells without any record, for the same reason */
+  guint rejected;       /* records struck by `noise: reject` */
+  guint kept_disturbed; /* that it would have struck, were that not a fifth of all by then */
+  const char *aborted;  /* what ended the run, by `noise: abort`; NULL: nothing. Static */
+  double wall_s;        /* of the whole run */
   double
       overhead_s; /* wall time outside open..close of cells: spawn, load, probe, journal; what 20 ms a cell is about */
 } BhRunSummary;

@@ -94,15 +94,27 @@ static void start(Schedule *s) {
   }
 }
 
-/* What earlier sessions of a resumed run have seen and spent. */
+/* All that the results say now. */
 static void remember(Schedule *s) {
   for (guint i = 0; i < s->n; i++) {
+    BhShareCell *cell = &s->cells[i];
+    g_array_set_size(s->known[i].values, 0);
+    g_array_set_size(s->known[i].walls_ns, 0);
+    s->known[i].cut = FALSE;
+    *cell = (BhShareCell){.rounds = cell->rounds, .most = cell->most, .precision = cell->precision, .half = INFINITY};
     const BhCellResult *before = g_hash_table_lookup(s->results->index, s->known[i].cell->id);
     for (guint k = 0; before && k < before->rounds->len; k++)
       learn(s, i, before->rounds->pdata[k]);
-    for (guint k = 0; k < s->known[i].walls_ns->len; k++)
-      s->spent_ns += g_array_index(s->known[i].walls_ns, double, k);
   }
+}
+
+/* By the sessions before this one of a resumed run. */
+static double spent_before(const Schedule *s) {
+  double spent_ns = 0;
+  for (guint i = 0; i < s->n; i++)
+    for (guint k = 0; k < s->known[i].walls_ns->len; k++)
+      spent_ns += g_array_index(s->known[i].walls_ns, double, k);
+  return spent_ns;
 }
 
 static void finish(Schedule *s) {
@@ -190,12 +202,28 @@ static gboolean visit(Schedule *s, guint i, guint round, double share_ns, GError
   return TRUE;
 }
 
+static gboolean end_round(Schedule *s, gint round, gboolean *ret_again, GError **error) {
+  *ret_again = FALSE;
+  if (!s->host->round_over)
+    return TRUE;
+  if (!s->host->round_over(s->host->user, round, ret_again, error))
+    return FALSE;
+  if (*ret_again)
+    remember(s);
+  return TRUE;
+}
+
 static gboolean run_round(Schedule *s, guint round, GError **error) {
   guint n = 0;
+  gboolean again = TRUE;
   g_autofree guint *order = bh_plan_order(s->plan, round, &n);
-  for (guint i = 0; i < n && !s->host->ended(s->host->user) && left_ns(s) > 0; i++) {
-    const BhCell *cell = s->plan->cells->pdata[order[i]];
-    if (!bh_results_find(s->results, cell->id, round) && !visit(s, order[i], round, s->level_ns, error))
+  while (again) {
+    for (guint i = 0; i < n && !s->host->ended(s->host->user) && left_ns(s) > 0; i++) {
+      const BhCell *cell = s->plan->cells->pdata[order[i]];
+      if (!bh_results_find(s->results, cell->id, round) && !visit(s, order[i], round, s->level_ns, error))
+        return FALSE;
+    }
+    if (!end_round(s, (gint)round, &again, error))
       return FALSE;
   }
   return TRUE;
@@ -220,7 +248,8 @@ static gboolean run_pass(Schedule *s, guint *order, guint n, GError **error) {
     if (!visit(s, order[i], next_round(s, order[i]), MAX(s->first_level_ns, cell->cost_ns), error))
       return FALSE;
   }
-  return TRUE;
+  gboolean again;
+  return end_round(s, -1, &again, error);
 }
 
 static gboolean run_all(Schedule *s, GError **error) {
@@ -259,6 +288,7 @@ gboolean bh_schedule_run(const BhPlan *plan, BhResults *results, const BhSchedul
   start(&s);
   s.first_level_ns = MAX(level_ns(&s), LEAST_VISIT_NS); /* of the whole run, also when it is resumed */
   remember(&s);
+  s.spent_ns = spent_before(&s);
   refresh(&s);
   const gboolean ok = run_all(&s, error);
   count(&s, ret);

@@ -13,6 +13,9 @@ typedef struct {
   /* Visits the cell and adds its record to the results, or none when it was interrupted. `measure`: the cell's, with
    * the visit's share of the budget as its budget (0: none). FALSE with `error`: nothing can go on. */
   gboolean (*visit)(void *user, const BhCell *cell, guint round, const BhMeasure *measure, GError **error);
+  /* All visits of a round over all cells are made, or of a pass over some (-1). `ret_again`: records were struck, the
+   * round goes on. May be NULL. */
+  gboolean (*round_over)(void *user, gint round, gboolean *ret_again, GError **error);
   gboolean (*ended)(void *user); /* asked before every visit: interrupted or given up */
   gint64 (*now_ns)(void *user);
   void (*outlook)(void *user, const BhOutlook *outlook); /* may be NULL */

@@ -28,12 +28,16 @@ double bh_share_spread(const double *values, guint n) {
   return isfinite(spread) ? spread : 0;
 }
 
+gboolean bh_share_interval(const double *values, guint n, double *ret_low, double *ret_high) {
+  return bh_stats_median_interval(values, n, 0.96875, ret_low, ret_high);
+}
+
 double bh_share_half(const double *values, guint n) {
-  if (n < BH_SHARE_DECIDED)
+  double low, high;
+  if (n < BH_SHARE_DECIDED || !bh_share_interval(values, n, &low, &high))
     return INFINITY;
-  const BhSummary summary = bh_stats_summary(values, n);
-  const double half = MAX(summary.high - summary.median, summary.median - summary.low);
-  return half > 0 ? half / fabs(summary.median) : 0;
+  const double median = bh_stats_median(values, n), half = MAX(high - median, median - low);
+  return half > 0 ? half / fabs(median) : 0;
 }
 
 gboolean bh_share_looks(guint n, guint rounds) {
@@ -140,10 +144,10 @@ static double rounds_wanted(const BhShareCell *cell, gboolean *ret_bound) {
     *ret_bound = TRUE;
     return cell->most;
   }
-  /* The interval's half width is about 1.2533 * 1.96 * s / sqrt(n) for normal values. */
+  /* The interval's half width is about 1.2533 * 2.154 * s / sqrt(n) for normal values. */
   const double half = isfinite(cell->half) && cell->half > 0
                           ? cell->half
-                          : 2.456 * MAX(cell->spread, LEAST_SPREAD) / sqrt(MAX(cell->n, 1));
+                          : 2.7 * MAX(cell->spread, LEAST_SPREAD) / sqrt(MAX(cell->n, 1));
   const double ratio = half / cell->precision, wanted = cell->n * ratio * ratio;
   guint look = MAX(cell->rounds, BH_SHARE_DECIDED);
   while (look < cell->most && (look <= cell->n || look < wanted))

@@ -62,6 +62,7 @@ typedef struct {
   gboolean higher_is_better;
   BhAbSideResult side[2]; /* BhAbSide */
   BhAbOutcome outcome;
+  gboolean candidate_only;   /* WRONG, BROKEN, SKIPPED: the base was `ok` in all its visits */
   char *reason;              /* for people, one sentence: why inconclusive, skipped, wrong, broken; NULL: none needed */
   gboolean decided;          /* `decision` holds; FALSE: too few pairs, or no verdict */
   BhDecision decision;       /* > 0 is worse, whichever way the figure is better */
@@ -103,6 +104,7 @@ typedef struct {
   gboolean interrupted;          /* Ctrl-C, or the journal has no end: decided as far as possible */
   gboolean out_of_time;          /* the budget ended it */
   char *invalid;                 /* the environment was invalid (noise: abort, or too much rejected): why; else NULL */
+  JsonObject *environment;       /* the machine's record as in the journal; NULL: it has none */
   GPtrArray *environment_bad;    /* of BhAbFact: what of the machine's record is bad */
   GPtrArray *notes;              /* of char *: what a person should know */
   double wall_s;                 /* 0: unknown */
@@ -113,7 +115,8 @@ typedef struct {
 } BhAbReport;
 
 typedef struct {
-  const BhRule *rule;          /* NULL: the journal's */
+  const BhRule *rule;          /* what decides: its rounds are the journal's whatever it says. NULL: the journal's */
+  const char *primary;         /* another figure than was measured by: "total"; NULL: the journal's */
   gboolean strict;             /* skipped cells and inconclusive ones fail */
   gboolean inconclusive_fails; /* --inconclusive fail */
 } BhAbJudging;

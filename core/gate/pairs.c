@@ -118,8 +118,8 @@ static void note_values(const Pairing *pairing, const BhPlugin *base, const GPtr
     }
     const BhValue *a = base_values->pdata[i], *b = candidate_values->pdata[k];
     if (strcmp(a->text, b->text))
-      note(pairing, g_strdup_printf("%s: %s differs too: %s in the base, %s in the candidate", base->name, name, a->text,
-                                    b->text));
+      note(pairing, g_strdup_printf("%s: %s differs too: %s in the base, %s in the candidate", base->name, name,
+                                    a->text, b->text));
   }
   for (guint k = 0; k < candidate->params->len; k++) {
     const char *name = ((const BhParam *)candidate->params->pdata[k])->name;

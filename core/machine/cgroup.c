@@ -159,22 +159,54 @@ guint64 bh_cgroup_oom_kills(const char *root) {
   return kills;
 }
 
-gboolean bh_cgroup_throttling(const char *root, guint64 *ret_nr_throttled, guint64 *ret_throttled_usec) {
-  g_auto(GStrv) unified = group_folders(root, NULL);
-  for (char **folder = unified; *folder; folder++) {
-    g_autofree char *stat = slurp(*folder, "cpu.stat");
-    if (keyed_number(stat, "nr_throttled", ret_nr_throttled) &&
-        keyed_number(stat, "throttled_usec", ret_throttled_usec))
-      return TRUE;
-  }
-  g_auto(GStrv) cpu = group_folders(root, "cpu");
-  for (char **folder = cpu; *folder; folder++) {
-    g_autofree char *stat = slurp(*folder, "cpu.stat");
-    guint64 ns = 0;
-    if (keyed_number(stat, "nr_throttled", ret_nr_throttled) && keyed_number(stat, "throttled_time", &ns)) {
-      *ret_throttled_usec = ns / 1000;
-      return TRUE;
+/* Whether the group in `folder` has a CPU quota of its own. */
+static gboolean has_quota(const char *folder) {
+  g_autofree char *max = slurp(folder, "cpu.max");
+  gint64 quota = 0;
+  return (max && g_ascii_isdigit(*max)) || (slurp_number(folder, "cpu.cfs_quota_us", &quota) && quota > 0);
+}
+
+char **bh_cgroup_cpu_stat_paths(const char *root) {
+  g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+  g_autofree char *innermost = NULL;
+  gboolean any = FALSE;
+  for (guint kind = 0; kind < 2 && !any; kind++) {
+    g_auto(GStrv) folders = group_folders(root, kind ? "cpu" : NULL);
+    for (char **folder = folders; *folder; folder++) {
+      g_autofree char *path = g_build_filename(*folder, "cpu.stat", NULL);
+      g_autofree char *text = slurp(*folder, "cpu.stat");
+      guint64 times, us;
+      if (!bh_cgroup_parse_throttling(text, &times, &us))
+        continue;
+      if (has_quota(*folder)) {
+        g_strv_builder_add(paths, path);
+        any = TRUE;
+      }
+      if (!innermost)
+        innermost = g_steal_pointer(&path);
     }
   }
-  return FALSE;
+  if (!any && innermost)
+    g_strv_builder_add(paths, innermost);
+  return g_strv_builder_end(paths);
+}
+
+gboolean bh_cgroup_parse_throttling(const char *text, guint64 *ret_nr_throttled, guint64 *ret_throttled_usec) {
+  guint64 ns = 0;
+  if (!keyed_number(text, "nr_throttled", ret_nr_throttled))
+    return FALSE;
+  if (keyed_number(text, "throttled_usec", ret_throttled_usec))
+    return TRUE;
+  if (!keyed_number(text, "throttled_time", &ns)) /* v1, in ns */
+    return FALSE;
+  *ret_throttled_usec = ns / 1000;
+  return TRUE;
+}
+
+gboolean bh_cgroup_throttling(const char *root, guint64 *ret_nr_throttled, guint64 *ret_throttled_usec) {
+  g_auto(GStrv) paths = bh_cgroup_cpu_stat_paths(root);
+  g_autofree char *text = NULL;
+  if (*paths)
+    g_file_get_contents(*paths, &text, NULL, NULL);
+  return bh_cgroup_parse_throttling(text, ret_nr_throttled, ret_throttled_usec);
 }

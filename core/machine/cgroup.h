@@ -12,5 +12,10 @@ guint64 bh_cgroup_memory_limit(const char *root, guint64 *ret_free_bytes);
 /* How many processes the kernel's out-of-memory killer has ended: in our group where it says so, else on the machine.
  */
 guint64 bh_cgroup_oom_kills(const char *root);
-/* {"nr_throttled", "throttled_usec"} of our group; FALSE: not available. */
+/* The cpu.stat files that tell of our throttling: of every group up the tree that has a quota; without any quota, of
+ * the innermost. Caller frees; empty: not available. */
+char **bh_cgroup_cpu_stat_paths(const char *root);
+/* {"nr_throttled", "throttled_usec"} from such a file's text (NULL is allowed), v1 or v2; FALSE: not there. */
+gboolean bh_cgroup_parse_throttling(const char *text, guint64 *ret_nr_throttled, guint64 *ret_throttled_usec);
+/* The same of the innermost such group; FALSE: not available. */
 gboolean bh_cgroup_throttling(const char *root, guint64 *ret_nr_throttled, guint64 *ret_throttled_usec);

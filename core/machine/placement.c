@@ -13,8 +13,8 @@
 
 #define MOST_SIBLINGS 16 /* hardware threads of one core */
 
-/* The affinity mask as ascending CPU numbers; grows until the kernel's mask fits. */
-static GArray *mask_cpus(void) {
+/* Grows until the kernel's mask fits. */
+GArray *bh_placement_mask(void) {
   GArray *cpus = g_array_new(FALSE, FALSE, sizeof(int));
   for (int n = 1024; n <= 1 << 20; n *= 4) {
     cpu_set_t *set = CPU_ALLOC((size_t)n);
@@ -134,7 +134,7 @@ guint64 bh_placement_memory_available_bytes(void) {
 
 BhPlacement *bh_placement_new(void) {
   BhPlacement *placement = g_new0(BhPlacement, 1);
-  GArray *mask = mask_cpus();
+  GArray *mask = bh_placement_mask();
   placement->mask_cores = mask->len;
   placement->quota_cores = bh_cgroup_cpu_quota("");
   placement->cores = mask->len;

@@ -19,6 +19,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhPlacement, bh_placement_free)
 
 /* The process's one copy, made at the first call; never freed, never changed. */
 const BhPlacement *bh_placement_shared(void);
+/* The affinity mask now, as ascending CPU numbers (of int); never empty. Caller unrefs. */
+GArray *bh_placement_mask(void);
 /* MemAvailable now, capped by what the cgroup still allows: two or three small files. */
 guint64 bh_placement_memory_available_bytes(void);
 /* The two orders over the CPUs in `mask` (of int, ascending). `synthetic`: one of hwloc's made-up machines

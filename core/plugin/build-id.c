@@ -68,3 +68,63 @@ char *bh_build_id_read(const char *path, GError **error) {
   g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes, length);
   return g_strconcat("sha256:", sum, NULL);
 }
+
+/* ---- The compiler ---- */
+
+#define MOST_COMPILER_BYTES 2000 /* hundreds of objects, each with its flags: the head says enough */
+
+/* A section by its name: its place in the file, within bounds; FALSE: it has none. */
+static gboolean find_section(const guchar *file, gsize length, const char *name, gsize *ret_at, gsize *ret_length) {
+  ElfW(Ehdr) head;
+  ElfW(Shdr) names, section;
+  if (length < sizeof head)
+    return FALSE;
+  memcpy(&head, file, sizeof head);
+  if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_shentsize != sizeof section || head.e_shoff > length ||
+      (guint64)head.e_shnum * sizeof section > length - head.e_shoff || head.e_shstrndx >= head.e_shnum)
+    return FALSE;
+  const guchar *table = file + head.e_shoff;
+  memcpy(&names, table + head.e_shstrndx * sizeof names, sizeof names);
+  if (names.sh_type == SHT_NOBITS || names.sh_offset > length || names.sh_size > length - names.sh_offset)
+    return FALSE;
+  const gsize name_bytes = strlen(name) + 1; /* its NUL too */
+  for (guint i = 0; i < head.e_shnum; i++) {
+    memcpy(&section, table + i * sizeof section, sizeof section);
+    if (section.sh_name > names.sh_size || names.sh_size - section.sh_name < name_bytes ||
+        memcmp(file + names.sh_offset + section.sh_name, name, name_bytes) != 0)
+      continue;
+    if (section.sh_type == SHT_NOBITS || section.sh_offset > length || section.sh_size > length - section.sh_offset)
+      return FALSE;
+    *ret_at = section.sh_offset;
+    *ret_length = section.sh_size;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+/* Texts that end in NUL, each once. */
+static void add_texts(GString *out, GHashTable *seen, const guchar *bytes, gsize length) {
+  for (gsize at = 0; at < length && out->len < MOST_COMPILER_BYTES;) {
+    const gsize left = length - at, whole = strnlen((const char *)bytes + at, left);
+    char *text = g_strndup((const char *)bytes + at, whole);
+    g_autofree char *valid = g_utf8_make_valid(g_strstrip(text), -1);
+    if (*valid && g_hash_table_add(seen, g_strdup(valid)))
+      g_string_append_printf(out, "%s%s", out->len ? "; " : "", valid);
+    g_free(text);
+    at += whole + 1;
+  }
+}
+
+char *bh_build_id_compiler(const char *path) {
+  static const char *const sections[] = {".comment", ".GCC.command.line"};
+  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
+  const guchar *bytes = file ? (const guchar *)g_mapped_file_get_contents(file) : NULL;
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL); /* set of char * */
+  GString *out = g_string_new(NULL);
+  for (guint i = 0; bytes && i < G_N_ELEMENTS(sections); i++) {
+    gsize at = 0, length = 0;
+    if (find_section(bytes, g_mapped_file_get_length(file), sections[i], &at, &length))
+      add_texts(out, seen, bytes + at, length);
+  }
+  return g_string_free(out, !out->len);
+}

@@ -15,6 +15,8 @@ typedef struct {
   BhPluginKind kind;
   char *version, *summary;
   char *build_id;    /* GNU build id in hex, else a SHA-256 of the file: says which build was measured */
+  char *compiler;    /* what its file says of that; NULL: nothing */
+  char **loaded;     /* files that came with it, as found ("libgomp.so.1.0.0"): their versions; may be empty */
   char *target;      /* backends: "host", ... */
   GPtrArray *params; /* of BhParam, in table order */
   gboolean runnable; /* its probe said BH_OK */

@@ -83,6 +83,40 @@ static const void *find_object(void *library, const char *path, gsize *ret_bytes
   return object;
 }
 
+static int count_object(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)info;
+  (void)size;
+  ++*(guint *)data;
+  return 0;
+}
+
+typedef struct {
+  guint skip;
+  const char *own;
+  GPtrArray *names; /* of char * */
+} Newcomers;
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *data) {
+  Newcomers *newcomers = data;
+  (void)size;
+  if (newcomers->skip) {
+    newcomers->skip--;
+    return 0;
+  }
+  g_autofree char *real = info->dlpi_name && *info->dlpi_name ? realpath(info->dlpi_name, NULL) : NULL;
+  if (real && strcmp(info->dlpi_name, newcomers->own) != 0)
+    g_ptr_array_add(newcomers->names, g_path_get_basename(real));
+  return 0;
+}
+
+/* Shared objects behind the first `before`: new ones are appended. The file behind a soname has the version. */
+static char **newcomers(guint before, const char *own) {
+  Newcomers found = {before, own, g_ptr_array_new()};
+  dl_iterate_phdr(add_object, &found);
+  g_ptr_array_add(found.names, NULL);
+  return (char **)g_ptr_array_free(found.names, FALSE);
+}
+
 BhLoaded *bh_loader_open(const char *path, GError **error) {
   g_autofree char *full = g_canonicalize_filename(path, NULL);
   g_autofree char *real = realpath(full, NULL);
@@ -102,6 +136,8 @@ BhLoaded *bh_loader_open(const char *path, GError **error) {
   base[strlen(base) - 3] = '\0';
   if (!check_trust(full, real, error))
     return NULL;
+  guint before = 0;
+  dl_iterate_phdr(count_object, &before);
   void *library = dlopen(full, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) {
     g_set_error(error, BH_ERROR, BH_ERROR_PLUGIN, "%s: cannot be loaded: %s", path, strip_path(dlerror(), full));
@@ -114,6 +150,7 @@ BhLoaded *bh_loader_open(const char *path, GError **error) {
   g_autoptr(BhLoaded) loaded = g_new0(BhLoaded, 1);
   loaded->path = g_strdup(full);
   loaded->library = library;
+  loaded->objects_before = before;
   if (!bh_validate_info(object, symbol_bytes, base, loaded, error)) {
     g_prefix_error(error, "%s: ", path);
     return NULL;
@@ -159,6 +196,8 @@ BhPlugin *bh_loader_describe(const BhLoaded *loaded, GError **error) {
   plugin->kind = loaded->info.workload ? BH_PLUGIN_WORKLOAD : BH_PLUGIN_BACKEND;
   plugin->target = loaded->info.backend ? g_strdup(loaded->backend.target) : NULL;
   plugin->libraries = needed_libraries(loaded->library);
+  plugin->loaded = newcomers(loaded->objects_before, loaded->path);
+  plugin->compiler = bh_build_id_compiler(loaded->path);
   plugin->runnable = TRUE;
   return g_steal_pointer(&plugin);
 }

@@ -11,7 +11,8 @@ typedef struct {
   bh_workload workload; /* copied likewise; zero when it is a backend */
   bh_backend backend;
   char *path;
-  void *library; /* dlopen's handle; never closed */
+  void *library;        /* dlopen's handle; never closed */
+  guint objects_before; /* shared objects in the process before it was loaded: the others came with it */
 } BhLoaded;
 
 BhLoaded *bh_loader_open(const char *path, GError **error);

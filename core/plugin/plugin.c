@@ -21,6 +21,8 @@ void bh_plugin_free(BhPlugin *plugin) {
   g_clear_pointer(&plugin->params, g_ptr_array_unref);
   g_free(plugin->reason);
   g_strfreev(plugin->libraries);
+  g_strfreev(plugin->loaded);
+  g_free(plugin->compiler);
   g_free(plugin);
 }
 
@@ -89,6 +91,8 @@ JsonNode *bh_plugin_to_json(const BhPlugin *plugin) {
   json_object_set_boolean_member(object, "runnable", plugin->runnable);
   set_text(object, "reason", plugin->reason);
   set_texts(object, "libraries", plugin->libraries);
+  set_texts(object, "loaded", plugin->loaded);
+  set_text(object, "compiler", plugin->compiler);
   JsonArray *params = json_array_new();
   for (guint i = 0; i < plugin->params->len; i++)
     json_array_add_object_element(params, param_to_json(g_ptr_array_index(plugin->params, i)));
@@ -177,6 +181,8 @@ BhPlugin *bh_plugin_from_json(JsonNode *node, GError **error) {
   plugin->target = get_text(object, "target");
   plugin->reason = get_text(object, "reason");
   plugin->libraries = get_texts(object, "libraries");
+  plugin->loaded = get_texts(object, "loaded");
+  plugin->compiler = get_text(object, "compiler");
   plugin->runnable = json_object_get_boolean_member_with_default(object, "runnable", FALSE);
   g_autofree char *kind = get_text(object, "kind");
   if (!g_strcmp0(kind, "workload"))

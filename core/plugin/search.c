@@ -40,6 +40,14 @@ static void add_subfolders(GPtrArray *folders, const char *parent) {
     add_folder(folders, g_ptr_array_index(found, i));
 }
 
+/* PREFIX/`subfolder`/benchhost, where this program is PREFIX/bin/benchhost. */
+static void add_staged(GPtrArray *folders, const char *home, const char *subfolder) {
+  if (g_path_is_absolute(BH_BIN_SUBDIR) || g_path_is_absolute(subfolder) || !g_str_has_suffix(home, "/" BH_BIN_SUBDIR))
+    return;
+  g_autofree char *prefix = g_strndup(home, strlen(home) - strlen("/" BH_BIN_SUBDIR));
+  add_folder(folders, g_build_filename(prefix, subfolder, "benchhost", NULL));
+}
+
 static void add_default_folders(GPtrArray *folders) {
   g_autofree char *self = bh_search_self();
   g_autofree char *home = g_path_get_dirname(self);
@@ -51,11 +59,7 @@ static void add_default_folders(GPtrArray *folders) {
     add_subfolders(folders, workloads);
     return;
   }
-  if (!g_path_is_absolute(BH_BIN_SUBDIR) && !g_path_is_absolute(BH_LIB_SUBDIR) &&
-      g_str_has_suffix(home, "/" BH_BIN_SUBDIR)) {
-    g_autofree char *prefix = g_strndup(home, strlen(home) - strlen("/" BH_BIN_SUBDIR));
-    add_folder(folders, g_build_filename(prefix, BH_LIB_SUBDIR, "benchhost", NULL));
-  }
+  add_staged(folders, home, BH_LIB_SUBDIR);
   add_folder(folders, g_strdup(BH_PLUGIN_DIR));
 }
 
@@ -91,6 +95,24 @@ char *bh_search_find(const char *name_or_path) {
     char *path = g_build_filename(*folder, file, NULL);
     /* A link to nothing is found too: the loader says what is the matter with it. */
     if (g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(path, G_FILE_TEST_IS_SYMLINK))
+      return path;
+    g_free(path);
+  }
+  return NULL;
+}
+
+char *bh_search_data(const char *file) {
+  g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func(g_free);
+  g_auto(GStrv) plugins = bh_search_folders();
+  g_autofree char *self = bh_search_self();
+  g_autofree char *home = g_path_get_dirname(self);
+  for (char **folder = plugins; *folder; folder++)
+    g_ptr_array_add(folders, g_strdup(*folder));
+  add_staged(folders, home, BH_DATA_SUBDIR);
+  add_folder(folders, g_strdup(BH_DATA_DIR));
+  for (guint i = 0; i < folders->len; i++) {
+    char *path = g_build_filename(folders->pdata[i], file, NULL);
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
       return path;
     g_free(path);
   }

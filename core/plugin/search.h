@@ -11,5 +11,8 @@ char **bh_search_folders(void);
 gboolean bh_search_is_default(const char *folder);
 /* NAME.so on the search path, or NULL. A text with a '/' is a path already and comes back absolute. Caller frees. */
 char *bh_search_find(const char *name_or_path);
+/* A file that is installed beside the plugins (a matrix): in the folders of the search path, then in the folder of
+ * shared data. NULL: nowhere. Caller frees. */
+char *bh_search_data(const char *file);
 /* Names of all NAME.so on the search path, sorted, each once. Caller frees with g_strfreev. */
 char **bh_search_names(void);

@@ -54,6 +54,20 @@ char *bh_display_clean(const char *text, gboolean ascii) {
   return g_string_free(out, FALSE);
 }
 
+void bh_display_escape(GString *out, const char *text) {
+  for (; *text; text++) {
+    if (*text == '<')
+      g_string_append(out, "&lt;");
+    else if (*text == '&')
+      g_string_append(out, "&amp;");
+    else {
+      if (strchr("\\`*_[]|#~", *text))
+        g_string_append_c(out, '\\');
+      g_string_append_c(out, *text);
+    }
+  }
+}
+
 void bh_display_pad(GString *out, const char *text, guint columns, gboolean right) {
   const guint width = bh_display_width(text), blanks = width < columns ? columns - width : 0;
   if (right)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Text in columns of a terminal: display width, cutting, padding, and taking out what would move the cursor. Internal
- * to results/. */
+ * Text in columns of a terminal: display width, cutting, padding, and taking out what would move the cursor. For
+ * results/ and the rooms that print tables of their own. */
 #pragma once
 #include <glib.h>
 
@@ -11,6 +11,8 @@ char *bh_display_cut(const char *text, guint columns);
  * everything else that is not ASCII too. Text of plugins and journals passes through here before it meets a terminal.
  * Caller frees. */
 char *bh_display_clean(const char *text, gboolean ascii);
+/* Appends `text` with everything that Markdown or HTML could read as markup made literal. */
+void bh_display_escape(GString *out, const char *text);
 void bh_display_pad(GString *out, const char *text, guint columns, gboolean right);
 /* Lines of at most `columns`, broken at blanks where possible, each after the first indented by `indent`. No final
  * newline. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns CSV (RFC 4180, UTF-8): one row per cell, or one per sample, the same columns in every row. Texts that a
- * spreadsheet would run as a formula (they begin with = + - @, a tab or a carriage return) get an apostrophe in front;
- * numbers stay numbers. */
+ * Owns the CSV export (csv.h): one row per cell, or one per sample, the same columns in every row. */
 #include "base/text.h"
+#include "results/csv.h"
 #include "results/fields.h"
 #include "results/merge.h"
 #include "results/observed.h"
@@ -20,29 +19,15 @@ typedef struct {
 } Csv;
 
 static void put_raw(Csv *csv, const char *text) {
-  if (csv->started)
-    g_string_append_c(csv->out, ',');
-  csv->started = TRUE;
-  if (!strpbrk(text, ",\"\r\n")) {
-    g_string_append(csv->out, text);
-    return;
-  }
-  g_string_append_c(csv->out, '"');
-  for (; *text; text++)
-    g_string_append(csv->out, *text == '"' ? "\"\"" : (char[]){*text, '\0'});
-  g_string_append_c(csv->out, '"');
+  bh_csv_raw(csv->out, &csv->started, text);
 }
 
 static void put_text(Csv *csv, const char *text) {
-  if (!text)
-    text = "";
-  g_autofree char *safe = *text && strchr("=+-@\t\r", *text) ? g_strconcat("'", text, NULL) : g_strdup(text);
-  put_raw(csv, safe);
+  bh_csv_text(csv->out, &csv->started, text);
 }
 
 static void put_number(Csv *csv, gboolean exists, double number) {
-  g_autofree char *text = exists && isfinite(number) ? bh_text_double(number) : g_strdup("");
-  put_raw(csv, text);
+  bh_csv_number(csv->out, &csv->started, exists, number);
 }
 
 static void put_count(Csv *csv, guint count) {
@@ -150,6 +135,20 @@ static void put_flags(Csv *csv, const BhMerged *cell) {
   put_text(csv, text->str);
 }
 
+/* Why it has so many rounds, what its samples are worth, and the figure that decides. */
+static void put_decided(Csv *csv, const BhMerged *cell) {
+  const gboolean interval = cell->primary.basis != BH_BASIS_NONE;
+  g_autofree char *primary = bh_results_primary_text(&cell->settings.primary);
+  put_text(csv, cell->stopped);
+  put_number(csv, cell->effective_n > 0, cell->effective_n);
+  put_number(csv, cell->modes > 0, cell->modes);
+  put_text(csv, primary);
+  put_text(csv, cell->primary.exists ? cell->primary_unit : "");
+  put_number(csv, cell->primary.exists, cell->primary.median);
+  put_number(csv, interval, cell->primary.low);
+  put_number(csv, interval, cell->primary.high);
+}
+
 static void put_cell_header(Csv *csv) {
   static const char *const names[] = {
       "status",        "reason",         "rounds",          "rounds_ok",         "steady_median_ns",
@@ -158,8 +157,9 @@ static void put_cell_header(Csv *csv) {
       "total_basis",   "total_min_ns",   "total_p95_ns",    "total_cv",          "total_n",
       "items_per_s",   "item_unit",      "gflops",          "gb_per_s",          "speedup",
       "speedup_low",   "speedup_high",   "total_speedup",   "total_speedup_low", "total_speedup_high",
-      "base_id",       "flags",          "cpu_median_ns",   "cpu_low_ns",        "cpu_high_ns",
-      "flagged_share"};
+      "base_id",       "flags",          "stopped",         "effective_n",       "modes",
+      "primary",       "primary_unit",   "primary_median",  "primary_low",       "primary_high",
+      "cpu_median_ns", "cpu_low_ns",     "cpu_high_ns",     "flagged_share"};
   put_identity_names(csv);
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     put_raw(csv, names[i]);
@@ -197,6 +197,7 @@ static void put_cell(Csv *csv, const BhMerged *cell) {
   put_ratio(csv, &cell->total_speedup);
   put_text(csv, cell->base && cell->speedup.exists ? cell->base->first->id : "");
   put_flags(csv, cell);
+  put_decided(csv, cell);
   put_observed(csv, cell);
   end_row(csv);
 }

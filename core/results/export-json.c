@@ -133,6 +133,22 @@ static void put_observed(JsonObject *object, const BhMerged *cell, const GPtrArr
   json_object_set_object_member(object, "derived", derived);
 }
 
+/* Why it has so many rounds, what its samples are worth, and the figure that decides. */
+static void put_decided(JsonObject *object, const BhMerged *cell) {
+  const BhFigure *figure = &cell->primary;
+  g_autofree char *name = bh_results_primary_text(&cell->settings.primary);
+  JsonObject *primary = json_object_new();
+  json_object_set_string_member(primary, "figure", name);
+  bh_json_put_number(primary, "median", figure->exists, figure->median);
+  put_interval(primary, figure->basis, figure->low, figure->high, figure->why);
+  json_object_set_string_member(primary, "unit", figure->exists ? cell->primary_unit : "");
+  bh_json_put_text(primary, "better", !figure->exists ? NULL : cell->primary_better == BH_HIGHER ? "higher" : "lower");
+  json_object_set_object_member(object, "primary", primary);
+  bh_json_put_text(object, "stopped", cell->stopped);
+  bh_json_put_number(object, "effective_n", cell->effective_n > 0, cell->effective_n);
+  bh_json_put_number(object, "modes", cell->modes > 0, cell->modes);
+}
+
 static JsonObject *cell_object(const BhMerged *cell, const GPtrArray *counters) {
   const BhCellRecord *first = cell->first;
   JsonObject *object = json_object_new();
@@ -156,6 +172,7 @@ static JsonObject *cell_object(const BhMerged *cell, const GPtrArray *counters) 
   put_figure(object, "total", &cell->total, NULL);
   json_object_set_array_member(object, "round_medians_ns", list_of(cell->medians_ns));
   put_throughput(object, cell);
+  put_decided(object, cell);
   put_observed(object, cell, counters);
   put_ratio(object, "speedup", &cell->speedup, cell->base);
   put_ratio(object, "total_speedup", &cell->total_speedup, cell->base);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Writing JSON without NaN: what the JSON exports share. Internal to results/. */
+ * Writing JSON without NaN: what the JSON exports share. For results/ and the rooms that write reports. */
 #pragma once
 #include <json-glib/json-glib.h>
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Owns how rounds become one figure per cell, which cell is the base of a speedup, and how sure a ratio is. */
 #include "results/merge.h"
+#include "engine/share.h"
 #include "results/fields.h"
 #include "results/order.h"
+#include "stats/series.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,7 +51,7 @@ static const double *doubles(const GArray *array) {
 }
 
 static void describe_samples(BhFigure *figure, const GArray *samples) {
-  const BhSummary summary = bh_stats_summary(doubles(samples), samples->len);
+  const BhSummary summary = bh_stats_summary_series(doubles(samples), samples->len);
   figure->exists = TRUE;
   figure->n = summary.n;
   figure->median = summary.median;
@@ -66,6 +68,13 @@ static void describe_samples(BhFigure *figure, const GArray *samples) {
   }
 }
 
+/* Where rounds end as soon as the primary figure is precise, the interval allows for having been looked at. */
+static gboolean over_rounds(const BhMerged *cell, const GArray *values, double *ret_low, double *ret_high) {
+  if (cell->settings.adaptive)
+    return bh_share_interval(doubles(values), values->len, ret_low, ret_high);
+  return bh_stats_median_interval(doubles(values), values->len, 0.95, ret_low, ret_high);
+}
+
 static BhFigure steady_figure(const BhMerged *cell) {
   BhFigure figure = {.why = "not verified"};
   if (cell->status != BH_CELL_OK)
@@ -73,10 +82,8 @@ static BhFigure steady_figure(const BhMerged *cell) {
   describe_samples(&figure, cell->samples_ns);
   if (cell->medians_ns->len < BH_MERGE_MIN_ROUNDS)
     return figure;
-  const BhSummary rounds = bh_stats_summary(doubles(cell->medians_ns), cell->medians_ns->len);
-  figure.median = rounds.median;
-  figure.low = rounds.low;
-  figure.high = rounds.high;
+  figure.median = bh_stats_median(doubles(cell->medians_ns), cell->medians_ns->len);
+  over_rounds(cell, cell->medians_ns, &figure.low, &figure.high);
   figure.basis = BH_BASIS_ROUNDS;
   figure.why = NULL;
   return figure;
@@ -92,6 +99,15 @@ static GArray *totals_of(const BhMerged *cell) {
   return totals;
 }
 
+/* `values`: one per process, so what described them as samples are rounds. */
+static void as_rounds(const BhMerged *cell, BhFigure *figure, const GArray *values) {
+  if (over_rounds(cell, values, &figure->low, &figure->high))
+    figure->basis = BH_BASIS_ROUNDS;
+  else
+    figure->basis = BH_BASIS_NONE;
+  figure->why = figure->basis == BH_BASIS_NONE ? "fewer than 6 rounds" : NULL;
+}
+
 static BhFigure total_figure(const BhMerged *cell) {
   BhFigure figure = {.why = "not verified"};
   if (cell->status != BH_CELL_OK)
@@ -102,12 +118,30 @@ static BhFigure total_figure(const BhMerged *cell) {
     return figure;
   figure.why = NULL;
   describe_samples(&figure, totals);
-  /* One total per process: its samples are the rounds. */
-  if (figure.basis == BH_BASIS_SAMPLES)
-    figure.basis = BH_BASIS_ROUNDS;
-  else
-    figure.why = "fewer than 6 rounds";
+  as_rounds(cell, &figure, totals);
   return figure;
+}
+
+/* The median over rounds of each round's value. */
+static void find_primary(BhMerged *cell) {
+  g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
+  cell->primary_unit = "";
+  cell->primary = (BhFigure){.why = "not verified"};
+  for (guint i = 0; cell->status == BH_CELL_OK && i < cell->rounds->len; i++) {
+    double value;
+    if (bh_results_primary(g_ptr_array_index(cell->rounds, i), &cell->settings.primary, &value, &cell->primary_better,
+                           &cell->primary_unit))
+      g_array_append_val(values, value);
+  }
+  if (cell->settings.primary.kind == BH_PRIMARY_WALL) {
+    cell->primary = cell->steady;
+  } else if (values->len) {
+    cell->primary.why = NULL;
+    describe_samples(&cell->primary, values);
+    as_rounds(cell, &cell->primary, values);
+  } else if (cell->status == BH_CELL_OK) {
+    cell->primary.why = "no round has the primary figure";
+  }
 }
 
 static gint by_name(gconstpointer a, gconstpointer b) {
@@ -116,6 +150,11 @@ static gint by_name(gconstpointer a, gconstpointer b) {
 
 static gboolean same_text(gconstpointer a, gconstpointer b) {
   return !strcmp(a, b);
+}
+
+static void add_flag(BhMerged *cell, const char *flag) {
+  if (!g_ptr_array_find_with_equal_func(cell->flags, flag, same_text, NULL))
+    g_ptr_array_add(cell->flags, g_strdup(flag));
 }
 
 static void merge_round(BhMerged *cell, const BhCellRecord *record) {
@@ -128,8 +167,7 @@ static void merge_round(BhMerged *cell, const BhCellRecord *record) {
   cell->rounds_ok += record->status == BH_CELL_OK;
   cell->baseline |= record->baseline;
   for (guint i = 0; i < record->flags->len; i++)
-    if (!g_ptr_array_find_with_equal_func(cell->flags, record->flags->pdata[i], same_text, NULL))
-      g_ptr_array_add(cell->flags, g_strdup(record->flags->pdata[i]));
+    add_flag(cell, record->flags->pdata[i]);
   gint64 workers;
   if (bh_fields_int(record->record, "workers", &workers) && workers > 0 && workers < G_MAXINT)
     cell->workers = MAX(cell->workers, (guint)workers);
@@ -147,7 +185,43 @@ static char *group_key(const BhCellRecord *record) {
   return g_string_free(key, FALSE);
 }
 
-static BhMerged *merge_cell(const BhCellResult *result) {
+static void drop_flag(BhMerged *cell, const char *flag) {
+  guint at;
+  if (g_ptr_array_find_with_equal_func(cell->flags, flag, same_text, &at))
+    g_ptr_array_remove_index(cell->flags, at);
+}
+
+/* With an interval over rounds it is that which is narrow or wide, not those of single processes. */
+static void judge_precision(BhMerged *cell) {
+  const BhFigure *figure = &cell->primary;
+  if (figure->basis != BH_BASIS_ROUNDS)
+    return;
+  const double half = MAX(figure->high - figure->median, figure->median - figure->low);
+  drop_flag(cell, "interval-wide");
+  drop_flag(cell, "few-samples");
+  if (cell->settings.precision > 0 && half > cell->settings.precision * fabs(figure->median))
+    add_flag(cell, "interval-wide");
+}
+
+static void look_at_samples(BhMerged *cell) {
+  for (guint i = 0; i < cell->rounds->len; i++) {
+    JsonObject *steady = bh_fields_object(((const BhCellRecord *)g_ptr_array_index(cell->rounds, i))->record, "steady");
+    double worth = 0;
+    gint64 modes = 0;
+    if (bh_fields_number(steady, "effective_n", &worth) && worth > 0)
+      cell->effective_n += worth;
+    if (bh_fields_int(steady, "modes", &modes) && modes > 0 && modes < G_MAXINT)
+      cell->modes = MAX(cell->modes, (guint)modes);
+  }
+  /* Processes can differ as samples do: one layout of memory or another. */
+  const guint between = cell->medians_ns->len ? bh_stats_modes(doubles(cell->medians_ns), cell->medians_ns->len) : 0;
+  if (between > 1) {
+    cell->modes = MAX(cell->modes, between);
+    add_flag(cell, "bimodal");
+  }
+}
+
+static BhMerged *merge_cell(const BhResults *results, const BhCellResult *result) {
   BhMerged *cell = g_new0(BhMerged, 1);
   cell->first = g_ptr_array_index(result->rounds, 0);
   cell->rounds = result->rounds;
@@ -156,7 +230,8 @@ static BhMerged *merge_cell(const BhCellResult *result) {
   cell->flags = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < result->rounds->len; i++)
     merge_round(cell, g_ptr_array_index(result->rounds, i));
-  g_ptr_array_sort(cell->flags, by_name);
+  cell->settings = bh_settings_of(results, cell->first);
+  cell->stopped = bh_settings_stopped(results, &cell->settings, cell->rounds);
   for (guint i = 0; cell->status == BH_CELL_OK && i < result->rounds->len; i++) {
     const BhCellRecord *record = g_ptr_array_index(result->rounds, i);
     const double median = bh_stats_median(doubles(record->steady_ns), record->steady_ns->len);
@@ -165,6 +240,10 @@ static BhMerged *merge_cell(const BhCellResult *result) {
   }
   cell->steady = steady_figure(cell);
   cell->total = total_figure(cell);
+  find_primary(cell);
+  judge_precision(cell);
+  look_at_samples(cell);
+  g_ptr_array_sort(cell->flags, by_name);
   cell->group = group_key(cell->first);
   return cell;
 }
@@ -258,7 +337,7 @@ GPtrArray *bh_merge_cells(const BhResults *results) {
   g_autoptr(GHashTable) bases = g_hash_table_new(g_str_hash, g_str_equal); /* of (group, BhMerged); theirs */
   gboolean has_baseline = FALSE;
   for (guint i = 0; i < results->cells->len; i++) {
-    BhMerged *cell = merge_cell(g_ptr_array_index(results->cells, i));
+    BhMerged *cell = merge_cell(results, g_ptr_array_index(results->cells, i));
     g_ptr_array_add(cells, cell);
     has_baseline |= cell->baseline;
   }

@@ -7,7 +7,7 @@
  * from process to process, and is labelled so. */
 #pragma once
 #include "stats/summary.h"
-#include "results/results.h"
+#include "results/settings.h"
 
 #define BH_MERGE_MIN_ROUNDS 6
 
@@ -41,9 +41,16 @@ struct BhMerged {
   guint workers; /* 0: unknown */
   gboolean baseline;
   BhFigure steady, total;
-  GArray *samples_ns;   /* of double: all rounds' samples; empty unless ok */
-  GArray *medians_ns;   /* of double: one per round; empty unless ok */
-  GPtrArray *flags;     /* of char *: of all rounds, each once, sorted */
+  GArray *samples_ns; /* of double: all rounds' samples; empty unless ok */
+  GArray *medians_ns; /* of double: one per round; empty unless ok */
+  BhSettings settings;
+  const char *stopped;      /* why it has so many rounds: bh_settings_stopped; NULL: not ok */
+  BhFigure primary;         /* the primary figure over rounds, in primary_unit; steady for wall, total for total */
+  const char *primary_unit; /* "ns", "bytes", "1/s", "": the records' */
+  bh_better primary_better;
+  double effective_n;   /* how many independent samples the rounds' are worth together; 0: not recorded */
+  guint modes;          /* the most that any round's samples have, or the rounds' medians; 0: not recorded */
+  GPtrArray *flags;     /* of char *: of all rounds, each once, sorted; about precision: of all rounds together */
   char *group;          /* equal for cells of the same workload and parameters */
   const BhMerged *base; /* the best serial cell of its group, or NULL */
   BhRatio speedup, total_speedup;

@@ -13,6 +13,9 @@ char *bh_report_table_width(const BhResults *results, gboolean color, guint widt
  */
 gboolean bh_report_color(void);
 
+/* The width bh_report_table takes. */
+guint bh_report_width(void);
+
 char *bh_report_csv(const BhResults *results);         /* one row per cell */
 char *bh_report_csv_samples(const BhResults *results); /* one row per sample */
 char *bh_report_json(const BhResults *results);

@@ -57,8 +57,10 @@ BhResults *bh_results_new(void) {
   BhResults *results = g_new0(BhResults, 1);
   results->records = g_ptr_array_new_with_free_func(record_free);
   results->struck = g_ptr_array_new_with_free_func(record_free);
+  results->notes = g_ptr_array_new_with_free_func(g_free);
   results->cells = g_ptr_array_new_with_free_func(cell_free);
   results->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  results->round_lines = g_ptr_array_new_with_free_func((GDestroyNotify)json_object_unref);
   results->index = g_hash_table_new(g_str_hash, g_str_equal);
   return results;
 }
@@ -73,6 +75,8 @@ void bh_results_free(BhResults *results) {
   g_hash_table_unref(results->places);
   g_ptr_array_unref(results->records);
   g_ptr_array_unref(results->struck);
+  g_ptr_array_unref(results->round_lines);
+  g_ptr_array_unref(results->notes);
   g_free(results->path);
   g_free(results);
 }
@@ -337,6 +341,30 @@ static gboolean add_run(BhResults *results, JsonObject *line, GError **error) {
   return TRUE;
 }
 
+/* Flags the round's records where the machine was disturbed as a whole: ticks are too coarse to tell of one visit. */
+static gboolean take_round(BhResults *results, JsonObject *line, GError **error) {
+  gint64 round = -1; /* null: a pass over cells that are each at a round of their own */
+  JsonNode *node = json_object_get_member(line, "round");
+  if (!node || (!JSON_NODE_HOLDS_NULL(node) &&
+                (!bh_fields_int(line, "round", &round) || round < 0 || round >= MOST_ROUNDS))) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "'round' of a round line: expected a whole number from 0 to 999999, or null");
+    return FALSE;
+  }
+  const guint from = results->span_from;
+  results->span_from = results->records->len;
+  g_ptr_array_add(results->round_lines, json_object_ref(line));
+  if (!bh_fields_string(line, "disturbed"))
+    return TRUE;
+  for (guint i = results->records->len; i-- > from;) {
+    BhCellRecord *record = results->records->pdata[i];
+    if ((round < 0 || record->round == (guint)round) &&
+        !g_ptr_array_find_with_equal_func(record->flags, "disturbed-round", g_str_equal, NULL))
+      g_ptr_array_add(record->flags, g_strdup("disturbed-round"));
+  }
+  return TRUE;
+}
+
 /* Strikes one record: its cell is to be run again in that round. */
 static gboolean take_retry(BhResults *results, JsonObject *line, GError **error) {
   gint64 round;
@@ -357,8 +385,11 @@ static gboolean take_retry(BhResults *results, JsonObject *line, GError **error)
     g_ptr_array_remove(results->cells, cell);
   }
   guint at;
-  if (g_ptr_array_find(results->records, record, &at))
+  if (g_ptr_array_find(results->records, record, &at)) {
+    if (at < results->span_from)
+      results->span_from--;
     g_ptr_array_add(results->struck, g_ptr_array_steal_index(results->records, at));
+  }
   return TRUE;
 }
 
@@ -374,10 +405,16 @@ gboolean bh_results_add(BhResults *results, JsonObject *line, GError **error) {
     return add_cell(results, line, error);
   if (!strcmp(type, "retry"))
     return take_retry(results, line, error);
+  if (!strcmp(type, "round"))
+    return take_round(results, line, error);
+  if (!strcmp(type, "note") && bh_fields_string(line, "text"))
+    g_ptr_array_add(results->notes, g_strdup(bh_fields_string(line, "text")));
   if (!strcmp(type, "end") || !strcmp(type, "resume")) {
     /* A resumed run is not at its end any more. */
     g_clear_pointer(&results->end, json_object_unref);
     results->end = *type == 'e' ? json_object_ref(line) : NULL;
+    if (!results->end)
+      results->span_from = results->records->len;
   }
   return TRUE;
 }

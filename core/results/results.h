@@ -32,7 +32,7 @@ typedef struct {
   gboolean baseline;
   double items, flops, bytes; /* the cost model of one run; 0 unknown */
   char *item_unit;
-  GPtrArray *flags;   /* of char * */
+  GPtrArray *flags;   /* of char *; `disturbed-round` too, where a later line says so */
   JsonObject *record; /* the whole line */
 } BhCellRecord;
 
@@ -46,16 +46,19 @@ typedef struct {
 } BhCellResult;
 
 typedef struct {
-  JsonObject *run;    /* the first line; NULL until it was read */
-  JsonObject *end;    /* the last line; NULL: the run was cut short */
-  GPtrArray *records; /* of BhCellRecord, owned, in file order */
-  GPtrArray *cells;   /* of BhCellResult, in the matrix's order; else of first appearance */
-  goffset good_bytes; /* length of the file's whole lines: what --resume truncates to */
-  gboolean torn;      /* the last line was incomplete */
-  char *path;         /* the journal, for people; NULL: not known. Owned */
-  GHashTable *index;  /* of (key, BhCellResult); its own */
-  GPtrArray *struck;  /* of BhCellRecord, owned: by `retry` lines; they count no more */
-  GHashTable *places; /* of (id, place + 1): the run line's plan; its own */
+  JsonObject *run;        /* the first line; NULL until it was read */
+  JsonObject *end;        /* the last line; NULL: the run was cut short */
+  GPtrArray *records;     /* of BhCellRecord, owned, in file order */
+  GPtrArray *cells;       /* of BhCellResult, in the matrix's order; else of first appearance */
+  GPtrArray *round_lines; /* of JsonObject: what happened on the machine, a line a round; owned, in file order */
+  GPtrArray *notes;       /* of char *, owned: the texts of `note` lines */
+  guint span_from;        /* records from this one on came after the last `round` or `resume` line; its own */
+  goffset good_bytes;     /* length of the file's whole lines: what --resume truncates to */
+  gboolean torn;          /* the last line was incomplete */
+  char *path;             /* the journal, for people; NULL: not known. Owned */
+  GHashTable *index;      /* of (key, BhCellResult); its own */
+  GPtrArray *struck;      /* of BhCellRecord, owned: by `retry` lines; they count no more */
+  GHashTable *places;     /* of (id, place + 1): the run line's plan; its own */
 } BhResults;
 
 BhResults *bh_results_new(void);

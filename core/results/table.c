@@ -165,10 +165,14 @@ char *bh_report_table_width(const BhResults *results, gboolean color, guint widt
   return g_string_free(draw.out, FALSE);
 }
 
-char *bh_report_table(const BhResults *results, gboolean color) {
+guint bh_report_width(void) {
   const char *columns = g_getenv("COLUMNS");
   guint64 width = bh_display_terminal(STDOUT_FILENO);
   if (width == 0 && columns && !g_ascii_string_to_unsigned(columns, 10, 20, 10000, &width, NULL))
     width = 0;
-  return bh_report_table_width(results, color, (guint)width, bh_display_ascii());
+  return (guint)width;
+}
+
+char *bh_report_table(const BhResults *results, gboolean color) {
+  return bh_report_table_width(results, color, bh_report_width(), bh_display_ascii());
 }

@@ -74,6 +74,8 @@ typedef struct {
   BhViewMarks *marks;
   BhViewIdentity identity;
   gboolean rates, gflops, bandwidth, flags;
+  gboolean rounds; /* cells may have different numbers of them */
+  char *primary;   /* the figure that decides, where it has no column yet; owned */
   const char *unit;
 } Layout;
 
@@ -113,6 +115,10 @@ static void add_columns(Layout *layout) {
   bh_view_add_column(section, "speedup", TRUE, 0);
   bh_view_add_column(section, "total", TRUE, 0);
   bh_view_add_column(section, "x", TRUE, 2);
+  if (layout->rounds)
+    bh_view_add_column(section, "rounds", TRUE, 2);
+  if (layout->primary)
+    bh_view_add_column(section, layout->primary, TRUE, 0);
   if (layout->flags)
     bh_view_add_column(section, "!", FALSE, 0);
 }
@@ -162,6 +168,25 @@ static char *ratio_text(BhViewMarks *marks, const BhRatio *ratio, gboolean with_
   return g_strconcat(text, marks->ascii ? "+-" : "±", percent, NULL);
 }
 
+/* The figure that decides, where it has no column yet: with its unit and half its interval. */
+static char *primary_text(BhViewMarks *marks, const BhMerged *cell) {
+  const BhFigure *figure = &cell->primary;
+  if (!figure->exists)
+    return missing(marks, figure->why);
+  g_autofree char *unit = bh_display_clean(cell->primary_unit, marks->ascii);
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+  g_ascii_formatd(number, sizeof number, "%.4g", figure->median);
+  g_autofree char *value = !strcmp(unit, "ns") && figure->median >= 0 ? bh_text_duration(figure->median)
+                           : !strcmp(unit, "bytes") && figure->median >= 0
+                               ? bh_text_bytes(figure->median)
+                               : g_strjoin(*unit ? " " : "", number, unit, NULL);
+  if (figure->basis == BH_BASIS_NONE || figure->median == 0)
+    return g_steal_pointer(&value);
+  const double half = MAX(figure->high - figure->median, figure->median - figure->low) / fabs(figure->median);
+  g_autofree char *percent = bh_view_percent(half);
+  return g_strconcat(value, marks->ascii ? " +-" : " ±", percent, NULL);
+}
+
 static void add_figures(Layout *layout, const BhMerged *cell, GPtrArray *texts) {
   BhViewMarks *marks = layout->marks;
   marks->figures = TRUE;
@@ -180,6 +205,10 @@ static void add_figures(Layout *layout, const BhMerged *cell, GPtrArray *texts) 
   g_ptr_array_add(texts, ratio_text(marks, &cell->speedup, TRUE));
   g_ptr_array_add(texts, cell->total.exists ? bh_text_duration(cell->total.median) : missing(marks, cell->total.why));
   g_ptr_array_add(texts, ratio_text(marks, &cell->total_speedup, FALSE));
+  if (layout->rounds)
+    g_ptr_array_add(texts, g_strdup_printf("%u", cell->rounds->len));
+  if (layout->primary)
+    g_ptr_array_add(texts, primary_text(marks, cell));
 }
 
 void bh_view_identity_texts(const BhViewIdentity *identity, const BhMerged *cell, const BhViewMarks *marks,
@@ -285,6 +314,18 @@ void bh_view_identity_clear(BhViewIdentity *identity) {
   g_clear_pointer(&identity->options, g_ptr_array_unref);
 }
 
+static void name_primary(Layout *layout, const BhMerged *cell) {
+  const BhPrimary *primary = &cell->settings.primary;
+  if (cell->status != BH_CELL_OK || primary->kind == BH_PRIMARY_WALL || primary->kind == BH_PRIMARY_TOTAL)
+    return;
+  g_autofree char *text = bh_results_primary_text(primary);
+  g_autofree char *clean = bh_display_clean(text, layout->marks->ascii);
+  g_autofree char *name = bh_display_cut(clean, 24);
+  const gboolean another = layout->primary && strcmp(layout->primary, name);
+  g_free(layout->primary);
+  layout->primary = another ? g_strdup("primary") : g_steal_pointer(&name);
+}
+
 BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
   Layout layout = {.section = bh_view_section_new(), .marks = marks};
   bh_view_identity_init(&layout.identity, group);
@@ -295,6 +336,8 @@ BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
     layout.gflops |= ok && cell->first->flops > 0;
     layout.bandwidth |= ok && cell->first->bytes > 0;
     layout.flags |= ok && cell->flags->len > 0;
+    layout.rounds |= ok && cell->settings.most > cell->settings.rounds;
+    name_primary(&layout, cell);
     if (!layout.unit)
       layout.unit = cell->first->item_unit;
   }
@@ -306,5 +349,6 @@ BhViewSection *bh_view_section(const GPtrArray *group, BhViewMarks *marks) {
   layout.section->title = title_of(group, layout.identity.variants, marks);
   layout.section->base = base_of(group, layout.identity.variants, marks);
   bh_view_identity_clear(&layout.identity);
+  g_free(layout.primary);
   return layout.section;
 }

@@ -98,14 +98,26 @@ char *bh_view_counts(const GPtrArray *cells) {
 
 /* ---- above and below ---- */
 
+/* "3 rounds", "2 to 18 rounds": cells that were not precise may have more. */
+static void add_rounds(GString *text, const BhResults *results, const GPtrArray *cells) {
+  gint64 rounds = 0, most = 0;
+  if (!bh_fields_int(results->run, "rounds", &rounds) || rounds <= 0)
+    return;
+  for (guint i = 0; i < cells->len; i++)
+    most = MAX(most, ((const BhMerged *)g_ptr_array_index(cells, i))->rounds->len);
+  g_string_append_printf(text, ", %" G_GINT64_FORMAT, rounds);
+  if (most > rounds)
+    g_string_append_printf(text, " to %" G_GINT64_FORMAT, most);
+  g_string_append_printf(text, " round%s", MAX(most, rounds) == 1 ? "" : "s");
+}
+
 static char *heading(const BhResults *results, const GPtrArray *cells, gboolean ascii) {
   JsonObject *matrix = bh_fields_object(results->run, "matrix");
   const char *name = bh_fields_string(matrix, "name"), *started = bh_fields_string(results->run, "started");
-  gint64 seed = 0, rounds = 0;
+  gint64 seed = 0;
   GString *text = g_string_new(name && *name ? name : "results");
   g_string_append_printf(text, ": %u cell%s", cells->len, cells->len == 1 ? "" : "s");
-  if (bh_fields_int(results->run, "rounds", &rounds) && rounds > 0)
-    g_string_append_printf(text, ", %" G_GINT64_FORMAT " round%s", rounds, rounds == 1 ? "" : "s");
+  add_rounds(text, results, cells);
   if (bh_fields_int(results->run, "seed", &seed))
     g_string_append_printf(text, ", seed %" G_GINT64_FORMAT, seed);
   if (started)
@@ -113,6 +125,32 @@ static char *heading(const BhResults *results, const GPtrArray *cells, gboolean 
   char *clean = bh_display_clean(text->str, ascii);
   g_string_free(text, TRUE);
   return clean;
+}
+
+/* Why rounds ended, where that depended on what was measured. */
+static void add_stopped(GPtrArray *summary, const BhResults *results, const GPtrArray *cells) {
+  static const struct {
+    const char *stopped, *text;
+  } ways[] = {{"precision", "when precise"}, {"max-rounds", "at max_rounds"}, {"budget", "with the budget"}};
+  g_autoptr(GString) text = g_string_new(NULL);
+  gint64 planned = 0;
+  gboolean budget = FALSE;
+  for (guint k = 0; k < G_N_ELEMENTS(ways); k++) {
+    guint n = 0;
+    for (guint i = 0; i < cells->len; i++) {
+      const BhMerged *cell = g_ptr_array_index(cells, i);
+      n += !g_strcmp0(cell->stopped, ways[k].stopped);
+      budget |= cell->settings.budget;
+    }
+    if (n)
+      g_string_append_printf(text, "%s%s: %u", text->len ? ", " : "Rounds ended ", ways[k].text, n);
+  }
+  if (text->len)
+    g_ptr_array_add(summary, g_strconcat(text->str, ".", NULL));
+  if (budget && results->end && !bh_fields_true(results->end, "interrupted") &&
+      bh_fields_int(results->run, "cells", &planned) && planned > cells->len)
+    g_ptr_array_add(summary, g_strdup_printf("%" G_GINT64_FORMAT " more cell%s not run: the budget was spent.",
+                                             planned - cells->len, planned - cells->len == 1 ? " was" : "s were"));
 }
 
 static void add_end(GPtrArray *summary, const BhResults *results) {
@@ -149,6 +187,7 @@ static void add_end(GPtrArray *summary, const BhResults *results) {
 static void add_summary(GPtrArray *summary, const BhResults *results, const GPtrArray *cells, gboolean ascii) {
   g_autofree char *counts = bh_view_counts(cells);
   g_ptr_array_add(summary, g_strdup_printf("%u cell%s: %s.", cells->len, cells->len == 1 ? "" : "s", counts));
+  add_stopped(summary, results, cells);
   add_end(summary, results);
   if (results->path) {
     g_autofree char *path = bh_display_clean(results->path, ascii);
@@ -167,6 +206,9 @@ static const struct {
     {"no-steady-state", 's', "warm-up never became steady"},
     {"interval-wide", 'w', "interval wider than the precision asked for"},
     {"few-samples", 'f', "fewer samples than asked for"},
+    {"bimodal", 'm', "samples or processes cluster around more than one time"},
+    {"autocorrelated", 'a', "samples depend on those before them; the interval is widened for it"},
+    {"no-primary", 'n', "the figure that decides was not there"},
     {"below-clock-resolution", 'c', "samples too short for the clock"},
     {"disturbed-samples", 'd', "something else took CPUs during more than 20 % of samples"},
     {"not-pinned", 'p', "workers not where they were to be"},

@@ -11,7 +11,8 @@ extern char **environ;
 static const char *const removed_prefixes[] = {
     "OMP_", "GOMP_", "KMP_", "LIBOMP_", "MKL_", "OPENBLAS_", "GOTO_NUM_THREADS", "BLIS_", "BENCHHOST_RUN", NULL};
 static const char *const suspicious_prefixes[] = {
-    "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_BIND_NOW", "LD_AUDIT", "GLIBC_TUNABLES", "MALLOC_", "CUDA_", "HWLOC_", NULL};
+    "LD_PRELOAD",  "LD_LIBRARY_PATH", "LD_BIND_NOW", "LD_AUDIT",    "GLIBC_TUNABLES", "MALLOC_", "CUDA_VISIBLE",
+    "CUDA_LAUNCH", "CUDA_DEVICE",     "CUDA_FORCE",  "CUDA_MODULE", "CUDA_DISABLE",   "HWLOC_",  NULL};
 static const char *const one_thread[][2] = {{"OMP_NUM_THREADS", "1"},
                                             {"OPENBLAS_NUM_THREADS", "1"},
                                             {"MKL_NUM_THREADS", "1"},

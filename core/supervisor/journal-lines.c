@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Owns the journal's lines about the run as a whole: `run`, `resume`, `end`, and the check that a journal to be resumed
  * belongs to the plan at hand. */
-#include "supervisor/environment.h"
 #include "base/json.h"
+#include "environment/files.h"
+#include "environment/record.h"
 #include "spec/measure.h"
+#include "supervisor/cell-env.h"
 #include "supervisor/journal.h"
 #include "supervisor/tree.h"
 
@@ -42,6 +44,11 @@ static void set_argv(JsonObject *line, const char *const *argv) {
     json_array_add_string_element(array, valid);
   }
   json_object_set_array_member(line, "argv", array);
+}
+
+static JsonNode *capture(void) {
+  g_auto(GStrv) removed = bh_cell_env_removed(), kept = bh_cell_env_suspicious();
+  return bh_record_capture(bh_files_root(), (const char *const *)removed, (const char *const *)kept);
 }
 
 /* SHA-256 over what is going to be run: ids, rounds and measuring of every cell, in order. Caller frees. */
@@ -83,6 +90,13 @@ static JsonArray *plugins_array(const BhPlan *plan) {
     set_text(object, "path", plugin->path);
     set_text(object, "version", plugin->version);
     set_text(object, "build_id", plugin->build_id);
+    set_text(object, "compiler", plugin->compiler);
+    JsonArray *loaded = json_array_new();
+    for (char **name = plugin->loaded; name && *name; name++) {
+      g_autofree char *valid = g_utf8_make_valid(*name, -1);
+      json_array_add_string_element(loaded, valid);
+    }
+    json_object_set_array_member(object, "loaded", loaded);
     json_array_add_object_element(array, object);
   }
   return array;
@@ -112,7 +126,7 @@ JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv) {
     json_array_add_string_element(ids, ((const BhCell *)plan->cells->pdata[i])->id);
   json_object_set_array_member(line, "plan", ids);
   json_object_set_int_member(line, "memory_watch_ms", BH_TREE_WATCH_MS);
-  json_object_set_member(line, "environment", bh_environment_capture());
+  json_object_set_member(line, "environment", capture());
   json_object_set_array_member(line, "plugins", plugins_array(plan));
   return line;
 }
@@ -122,7 +136,7 @@ JsonObject *bh_journal_resume_line(const char *const *argv) {
   set_now(line, "started");
   set_argv(line, argv);
   json_object_set_string_member(line, "benchhost", BH_VERSION);
-  json_object_set_member(line, "environment", bh_environment_capture());
+  json_object_set_member(line, "environment", capture());
   return line;
 }
 
@@ -137,6 +151,24 @@ JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double w
     json_object_set_double_member(line, "overhead_per_cell_ms", overhead_s * 1e3 / cells_done);
   else
     json_object_set_null_member(line, "overhead_per_cell_ms");
+  return line;
+}
+
+JsonObject *bh_journal_round_line(gint round, const char *started, const BhDisturbance *disturbance,
+                                  gboolean rejected) {
+  JsonObject *line = new_line("round");
+  if (round >= 0)
+    json_object_set_int_member(line, "round", round);
+  else
+    json_object_set_null_member(line, "round");
+  json_object_set_string_member(line, "started", started);
+  json_object_set_double_member(line, "wall_s", (double)disturbance->wall_ns * 1e-9);
+  json_object_set_object_member(line, "disturbance", bh_disturbance_to_json(disturbance));
+  JsonArray *flags = json_array_new();
+  bh_disturbance_add_flags(disturbance, flags);
+  json_object_set_array_member(line, "flags", flags);
+  set_text(line, "disturbed", bh_disturbance_rejects(disturbance));
+  json_object_set_boolean_member(line, "rejected", rejected);
   return line;
 }
 
@@ -191,7 +223,7 @@ gboolean bh_journal_check_resume(const BhPlan *plan, const BhResults *results, c
   g_autofree char *why = NULL;
   g_autofree char *digest = plan_digest(plan);
   g_autofree char *matrix = g_utf8_make_valid(plan->matrix_text ? plan->matrix_text : "", -1);
-  g_autoptr(JsonNode) now = bh_environment_capture();
+  g_autoptr(JsonNode) now = capture();
   const char *old_cpu = cpu_model(object_of(run, "environment")), *cpu = cpu_model(json_node_get_object(now));
   const char *plugin = run ? changed_plugin(plan, run) : NULL;
   if (!run)

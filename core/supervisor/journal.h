@@ -3,6 +3,7 @@
  * write() and is synced; if it does not fit on the disk the file is cut back to its last whole line and the error says
  * so. */
 #pragma once
+#include "environment/disturbance.h"
 #include "plan/plan.h"
 #include "results/results.h"
 #include <json-glib/json-glib.h>
@@ -33,3 +34,7 @@ gboolean bh_journal_check_resume(const BhPlan *plan, const BhResults *results, c
 /* "2026-01-31T12:00:00.123Z"; caller frees. */
 char *bh_journal_now_text(void);
 JsonObject *bh_journal_end_line(gboolean interrupted, guint cells_done, double wall_s, double overhead_s);
+/* What happened on the machine during a round (bh_visits_span); `started` as by bh_journal_now_text. `round` -1: a pass over some cells, each at a round of its own. `rejected`: its
+ * visits are thrown away for it (`noise: reject`). */
+JsonObject *bh_journal_round_line(gint round, const char *started, const BhDisturbance *disturbance,
+                                  gboolean rejected);

@@ -4,6 +4,8 @@
 #include "supervisor/visits.h"
 
 #include "base/clock.h"
+#include "environment/files.h"
+#include "spec/measure.h"
 #include "supervisor/cell-env.h"
 #include "supervisor/cell-line.h"
 #include "supervisor/guardian.h"
@@ -32,6 +34,10 @@ struct BhVisits {
   int was_subreaper;
   sigset_t old_mask;
   struct sigaction old_pipe;
+  BhDisturbanceMeter *meter;
+  BhReading span_start, span_end; /* around the visits since bh_visits_span */
+  gboolean has_span;
+  BhDisturbance last; /* during the last visit */
   gint64 inside_ns;
   guint n;
   gboolean interrupted;
@@ -113,9 +119,36 @@ static void heard_log(void *user, const char *text) {
     visits->watcher->cell_log(visits->watcher->user, visits->cell, text);
 }
 
-static gboolean write_line(BhVisits *visits, const BhCell *cell, const BhVisit *visit, const BhOutcome *outcome,
-                           GError **error) {
+/* The visit is over: `before` was read at its start. */
+static BhDisturbance take_reading(BhVisits *visits, const BhReading *before) {
+  bh_disturbance_read(visits->meter, &visits->span_end);
+  if (!visits->has_span)
+    visits->span_start = *before;
+  visits->has_span = TRUE;
+  visits->last = bh_disturbance_between(before, &visits->span_end);
+  return visits->last;
+}
+
+/* What the matrix gives this cell otherwise than the whole run: in readers' hands with the run line's `measure`. */
+static JsonObject *own_measure(const BhPlan *plan, const BhCell *cell) {
+  JsonObject *own = json_object_new();
+  g_autoptr(JsonObject) whole = bh_measure_to_json(&plan->measure), ours = bh_measure_to_json(&cell->measure);
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *value;
+  json_object_iter_init(&iter, ours);
+  while (json_object_iter_next(&iter, &name, &value))
+    if (!json_node_equal(value, json_object_get_member(whole, name)))
+      json_object_set_member(own, name, json_node_copy(value));
+  return own;
+}
+
+static gboolean write_line(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
+                           const BhOutcome *outcome, const BhDisturbance *disturbance, GError **error) {
   g_autoptr(JsonObject) line = bh_cell_line_new(cell, visit->round, outcome);
+  json_object_set_object_member(line, "disturbance", bh_disturbance_to_json(disturbance));
+  json_object_set_object_member(line, "measure", own_measure(plan, cell));
+  bh_disturbance_add_flags(disturbance, json_object_get_array_member(line, "flags"));
   if (visit->arm)
     json_object_set_string_member(line, "arm", visit->arm);
   if (visit->stage)
@@ -152,15 +185,18 @@ static gboolean run_in(BhVisits *visits, const BhPlan *plan, const BhCell *cell,
       .log = heard_log,
   };
   g_auto(BhOutcome) outcome = {0};
+  BhReading before;
+  bh_disturbance_read(visits->meter, &before);
   if (!bh_process_run(&task, &outcome, error))
     return FALSE;
+  const BhDisturbance disturbance = take_reading(visits, &before);
   *ret_wall_ns = outcome.wall_ns;
   if (outcome.interrupts) {
     visits->interrupted = TRUE;
     if (!bh_cell_line_keeps(&outcome))
       return TRUE;
   }
-  return write_line(visits, cell, visit, &outcome, error);
+  return write_line(visits, plan, cell, visit, &outcome, &disturbance, error);
 }
 
 gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
@@ -187,6 +223,7 @@ BhVisits *bh_visits_open(BhJournal *journal, const BhWatcher *watcher, GError **
   BhVisits *visits = g_new0(BhVisits, 1);
   visits->journal = journal;
   visits->watcher = watcher;
+  visits->meter = bh_disturbance_meter_new(bh_files_root());
   if (set_up(visits, error))
     return visits;
   bh_visits_close(visits);
@@ -197,6 +234,7 @@ void bh_visits_close(BhVisits *visits) {
   if (!visits)
     return;
   tear_down(visits);
+  bh_disturbance_meter_free(visits->meter);
   g_free(visits);
 }
 
@@ -215,4 +253,16 @@ guint bh_visits_count(const BhVisits *visits) {
 
 gint64 bh_visits_inside_ns(const BhVisits *visits) {
   return visits->inside_ns;
+}
+
+gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret) {
+  if (!visits->has_span)
+    return FALSE;
+  *ret = bh_disturbance_between(&visits->span_start, &visits->span_end);
+  visits->has_span = FALSE;
+  return TRUE;
+}
+
+const BhDisturbance *bh_visits_last(const BhVisits *visits) {
+  return &visits->last;
 }

@@ -3,6 +3,7 @@
  * is visited when is decided elsewhere: by the engine for a run, by the gate for base against candidate. One thread;
  * loads no plugin; everything that a visit started is gone when it returns, or shortly after this process is killed. */
 #pragma once
+#include "environment/disturbance.h"
 #include "plan/plan.h"
 #include "results/results.h"
 #include "supervisor/journal.h"
@@ -54,3 +55,8 @@ gboolean bh_visits_interrupted(BhVisits *visits);   /* a signal came, now or ear
 const char *bh_visits_folder(const BhVisits *visits);
 guint bh_visits_count(const BhVisits *visits);      /* lines written */
 gint64 bh_visits_inside_ns(const BhVisits *visits); /* of all visits, open..close of the cells themselves */
+/* What happened on the machine during the last visit that ended. */
+const BhDisturbance *bh_visits_last(const BhVisits *visits);
+/* What happened on the machine from the beginning of the first visit since the last call of this function to the end
+ * of the last one; FALSE: there was no visit. Ask after every round (or pair): it is what a round is judged by. */
+gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret);

@@ -15,6 +15,9 @@
 
 #define WAITING_SHARE                                                                                                  \
   0.05 /* of a sample's wall time without the CPU: more is a disturbance where nothing should wait */
+/* Per worker. One costs at most a time slice of a few ms, so this many are at most a few per cent of a sample; any
+ * sample that lasts seconds has some, on the quietest machine. A sample below 100 ms is flagged by its first. */
+#define SWITCHES_PER_S 10.0
 #define WHOLE_SHARE 0.9999 /* of the time: a counter that counted for less is extrapolated, and said to be */
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -27,13 +30,13 @@ static const char *const series_names[N_SERIES] = {"cpu_ns", "wait_ns", "user_ns
 typedef struct {
   struct rusage self, children; /* this process with all its threads; what it started and has reaped */
   guint64 own_ns, others_ns;    /* CPU time: of this process; of workers in processes of their own */
-  guint64 worker_ns;            /* of the only worker's own thread */
+  guint64 worker_ns;            /* of the only worker, this thread */
 } Reading;
 
 struct BhProbe {
-  GArray *clocks;         /* of clockid_t: CPU time of every worker's process but this one */
-  clockid_t worker_clock; /* of the only worker's thread */
-  gboolean expect_busy;   /* one worker, on a CPU of its own, that does not wait by design */
+  GArray *clocks; /* of clockid_t: CPU time of every worker's process but this one */
+  guint workers;
+  gboolean expect_busy; /* one worker, in this thread, that does not wait by design */
   Reading before, after;
   double last[N_SERIES]; /* of the sample just ended */
   guint inner;
@@ -91,12 +94,6 @@ static char *read_status(gint64 tid) {
   return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
 }
 
-/* The CPU clock of a thread of any process: Linux writes it like this (include/linux/posix-timers.h: the inverted id, 4
- * for a thread, 2 for scheduled time), and glibc has no function for a thread known by its id. */
-static clockid_t thread_clock(int tid) {
-  return (clockid_t)(~(unsigned)tid << 3 | 6u);
-}
-
 static void add_process(BhProbe *probe, pid_t pid) {
   clockid_t clock;
   if (pid <= 0 || pid == getpid() || clock_getcpuclockid(pid, &clock))
@@ -110,7 +107,7 @@ static void add_process(BhProbe *probe, pid_t pid) {
 void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
   if (!probe)
     return;
-  gboolean misplaced, pinned = FALSE;
+  gboolean misplaced;
   int tid = 0;
   g_autoptr(JsonNode) placement = bh_arena_placement(session->arena, &misplaced);
   JsonArray *places = json_node_get_array(placement);
@@ -118,13 +115,15 @@ void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
   for (guint i = 0; i < json_array_get_length(places); i++) {
     JsonObject *place = json_array_get_object_element(places, i);
     tid = (int)json_object_get_int_member(place, "pid");
-    pinned = !json_object_get_null_member(place, "cpu");
     g_autofree char *status = read_status(tid);
     add_process(probe, (pid_t)status_field(status, "\nTgid:"));
   }
-  const gboolean blocking = session->problem && session->problem->problem.flags & BH_BLOCKING;
-  probe->expect_busy = session->needs.workers == 1 && json_array_get_length(places) == 1 && pinned && !blocking;
-  probe->worker_clock = thread_clock(tid);
+  probe->workers = MAX(session->needs.workers, 1);
+  /* A worker elsewhere sleeps between runs, and one with threads or programs of its own waits for those. */
+  const bh_problem *p = session->problem ? &session->problem->problem : NULL;
+  const gboolean waits = !p || p->flags & (BH_BLOCKING | BH_EFFECTS) || p->inner_threads > 1;
+  probe->expect_busy =
+      session->needs.workers == 1 && json_array_get_length(places) == 1 && tid == (int)gettid() && !waits;
 }
 
 /* ---- Around a sample ---- */
@@ -142,7 +141,7 @@ static guint64 others_cpu_ns(const BhProbe *probe) {
 }
 
 static guint64 worker_cpu_ns(const BhProbe *probe) {
-  return probe->expect_busy ? cpu_ns(probe->worker_clock) : 0;
+  return probe->expect_busy ? cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
 }
 
 void bh_probe_begin(BhProbe *probe) {
@@ -214,7 +213,8 @@ void bh_probe_keep(BhProbe *probe) {
     if (counter_value(probe, i, &value))
       g_array_append_val(probe->counted->pdata[i], value);
   }
-  const gboolean switched = probe->last[NIVCSW] > 0, faulted = probe->last[MAJFLT] > 0;
+  const double usual = SWITCHES_PER_S * probe->workers * (double)probe->wall_ns / (double)NS_PER_S;
+  const gboolean switched = probe->last[NIVCSW] > usual, faulted = probe->last[MAJFLT] > 0;
   const gboolean waited = probe->last[WAIT] * probe->inner > WAITING_SHARE * (double)probe->wall_ns;
   probe->n_switched += switched;
   probe->n_faulted += faulted;

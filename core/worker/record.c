@@ -2,6 +2,7 @@
  * Owns the shape of what a worker reports. */
 #include "worker/record.h"
 
+#include "stats/series.h"
 #include "stats/summary.h"
 #include "worker/probe.h"
 
@@ -28,7 +29,7 @@ static void set_pair(JsonObject *object, const char *key, double low, double hig
 }
 
 JsonObject *bh_record_figure(const double *x, guint n) {
-  const BhSummary s = bh_stats_summary(x, n);
+  const BhSummary s = bh_stats_summary_series(x, n);
   JsonObject *object = json_object_new();
   json_object_set_double_member(object, "median_ns", tidy(s.median));
   if (s.has_interval) {
@@ -58,6 +59,11 @@ static void add_figures(JsonObject *record, const BhSession *s, const BhSampling
     return;
   }
   JsonObject *steady = bh_record_figure((const double *)(void *)sampling->samples_ns->data, sampling->samples_ns->len);
+  const double *samples = (const double *)(void *)sampling->samples_ns->data;
+  json_object_set_double_member(steady, "autocorrelation",
+                                bh_stats_autocorrelation(samples, sampling->samples_ns->len));
+  json_object_set_double_member(steady, "effective_n", bh_stats_effective_n(samples, sampling->samples_ns->len));
+  json_object_set_int_member(steady, "modes", bh_stats_modes(samples, sampling->samples_ns->len));
   json_object_set_int_member(steady, "inner", sampling->inner);
   json_object_set_string_member(steady, "stopped", bh_stop_reason_name(sampling->stopped));
   json_object_set_object_member(record, "steady", steady);
@@ -126,7 +132,7 @@ static JsonArray *kernels(const BhSession *s) {
 static gboolean too_wide(const BhSession *s, const BhSampling *sampling) {
   const double precision = s->request->measure.precision;
   const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
-  const BhSummary summary = bh_stats_summary((const double *)(void *)values->data, values->len);
+  const BhSummary summary = bh_stats_summary_series((const double *)(void *)values->data, values->len);
   return precision > 0 && sampling->stopped != BH_STOP_MIN_SAMPLES && !bh_stats_precise(&summary, precision);
 }
 
@@ -161,6 +167,11 @@ static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean
     return array;
   const BhSummary summary =
       bh_stats_summary((const double *)(void *)sampling->samples_ns->data, sampling->samples_ns->len);
+  const double *samples = (const double *)(void *)sampling->samples_ns->data;
+  if (bh_stats_effective_n(samples, summary.n) < summary.n / 2.0)
+    json_array_add_string_element(array, "autocorrelated");
+  if (bh_stats_modes(samples, summary.n) > 1)
+    json_array_add_string_element(array, "bimodal");
   if (!sampling->steady)
     json_array_add_string_element(array, "no-steady-state");
   if (!summary.has_interval)

@@ -172,7 +172,7 @@ static gboolean primary_of(const BhSession *s, const BhPrimary *primary, double 
 /* A cell whose primary figure does not exist stops by its times. */
 static gboolean precise_enough(const BhSampling *sampling, double precision) {
   const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
-  const BhSummary summary = bh_stats_summary((const double *)(void *)values->data, values->len);
+  const BhSummary summary = bh_stats_summary_series((const double *)(void *)values->data, values->len);
   return precision > 0 && bh_stats_precise(&summary, precision);
 }
 

@@ -19,13 +19,31 @@ typedef enum { EFFECT_NONE = 0, EFFECT_3, EFFECT_5, EFFECT_10, EFFECT_SEVERAL, E
 static const char *const effect_names[EFFECT_N] = {"unchanged", "3 %", "5 %", "10 %", "three of 5 %", "detectable"};
 static const guint rounds_of[2] = {10, WORLD_ROUNDS}; /* what peers see */
 
+/* Other definitions of `equivalent` that were tried, on the same decisions: docs/calibration.md has the outcome. */
+typedef struct {
+  const char *name;
+  double zone, near; /* the interval lies within this; the estimate lies within this */
+  gboolean wide;     /* the 95 % interval in place of the 90 % one */
+} Definition;
+static const Definition definitions[] = {
+    {"90 % within 5 %", 0.05, 1, FALSE},
+    {"90 % within 5 %, estimate within 2 %", 0.05, 0.02, FALSE},
+    {"90 % within 5 %, estimate within 1.5 %", 0.05, 0.015, FALSE},
+    {"90 % within 5 %, estimate within 1 %", 0.05, 0.01, FALSE},
+    {"95 % within 5 %", 0.05, 1, TRUE},
+    {"95 % within 5 %, estimate within 1.5 %", 0.05, 0.015, TRUE},
+    {"90 % within 4 %, estimate within 1.5 %", 0.04, 0.015, FALSE},
+    {"90 % within 3 %, estimate within 1.5 %", 0.03, 0.015, FALSE},
+};
+
 typedef struct {
   double slowdown;
-  Rate runs_alarmed, cells_alarmed; /* false regressions, among unchanged cells */
-  Rate control;                     /* the control was flagged, either way */
-  Rate verdicts[4];                 /* of the slower cell; for EFFECT_NONE of all cells */
-  Rate suspects;                    /* unchanged cells that were confirmed */
-  double false_share;               /* sum over runs of false / all regressions found: its mean is the FDR */
+  Rate defined[G_N_ELEMENTS(definitions)]; /* as `verdicts`: equivalent by that definition */
+  Rate runs_alarmed, cells_alarmed;        /* false regressions, among unchanged cells */
+  Rate control;                            /* the control was flagged, either way */
+  Rate verdicts[4];                        /* of the slower cell; for EFFECT_NONE of all cells */
+  Rate suspects;                           /* unchanged cells that were confirmed */
+  double false_share;                      /* sum over runs of false / all regressions found: its mean is the FDR */
   Rate peer_runs[2][PEER_N], peer_cells[2][PEER_N], peer_found[2][PEER_N];
   Rate stored_runs[2], stored_found[2]; /* our rule, the U test, against a stored baseline */
   GArray *detectable;                   /* EFFECT_NONE: of every cell */
@@ -34,7 +52,7 @@ typedef struct {
 typedef struct {
   guint runs, threads;
   guint64 seed;
-  gboolean json, peers, quick;
+  gboolean json, peers, quick, definitions;
   const char *only;
   BhRule rule;
 } Options;
@@ -63,6 +81,15 @@ static void make_pairs(const BhRule *rule, const double (*base)[WORLD_ROUNDS], c
   }
 }
 
+static void judge_definitions(const BhDecision *d, Outcome *o) {
+  const gboolean changed = d->verdict == BH_VERDICT_REGRESSED || d->verdict == BH_VERDICT_IMPROVED;
+  for (guint k = 0; k < G_N_ELEMENTS(definitions); k++) {
+    const Definition *def = &definitions[k];
+    const double zone = log1p(def->zone), low = def->wide ? d->low : d->low90, high = def->wide ? d->high : d->high90;
+    rate_add(&o->defined[k], !changed && low > -zone && high < zone && fabs(d->shift) <= log1p(def->near));
+  }
+}
+
 static void judge(const Job *job, const WorldRun *run) {
   Outcome *o = job->outcome;
   const guint slower = slower_cells(job->effect);
@@ -82,9 +109,11 @@ static void judge(const Job *job, const WorldRun *run) {
       rate_add(&o->cells_alarmed, regressed);
       rate_add(&o->suspects, decisions[cell].suspect);
     }
-    if (cell < slower || slower == 0)
+    if (cell < slower || slower == 0) {
+      judge_definitions(&decisions[cell], o);
       for (guint v = 0; v < 4; v++)
         rate_add(&o->verdicts[v], decisions[cell].verdict == (BhVerdict)v);
+    }
     if (job->effect == EFFECT_NONE)
       g_array_append_val(o->detectable, decisions[cell].detectable);
   }
@@ -262,6 +291,14 @@ static void print_peers(const Outcome *o) {
             100 * rate_value(o[EFFECT_10].stored_found[k]));
 }
 
+static void print_definitions(const Outcome *o) {
+  g_print("  %-40s unchanged    3 %%    5 %%   10 %%\n", "equivalent by another definition, %");
+  for (guint k = 0; k < G_N_ELEMENTS(definitions); k++)
+    g_print("  %-40s   %7.2f %6.2f %6.2f %6.2f\n", definitions[k].name, 100 * rate_value(o[EFFECT_NONE].defined[k]),
+            100 * rate_value(o[EFFECT_3].defined[k]), 100 * rate_value(o[EFFECT_5].defined[k]),
+            100 * rate_value(o[EFFECT_10].defined[k]));
+}
+
 static void put_rate(JsonObject *object, const char *name, Rate rate) {
   JsonArray *value = json_array_new();
   double low, high;
@@ -303,9 +340,10 @@ static JsonObject *setting_json(const Options *options, const World *world, cons
   put_rate(object, "false_alarms_runs", o[EFFECT_NONE].runs_alarmed);
   put_rate(object, "false_alarms_cells", o[EFFECT_NONE].cells_alarmed);
   put_rate(object, "control_flagged", o[EFFECT_NONE].control);
+  put_rate(object, "suspects", o[EFFECT_NONE].suspects);
   json_object_set_double_member(object, "fdr",
                                 o[EFFECT_SEVERAL].false_share / (double)o[EFFECT_SEVERAL].runs_alarmed.of);
-  json_object_set_double_member(object, "detectable", o[EFFECT_DETECTABLE].slowdown);
+  json_object_set_double_member(object, "detectable_median", o[EFFECT_DETECTABLE].slowdown);
   for (Effect e = 0; e < EFFECT_N; e++) {
     JsonObject *verdicts = json_object_new();
     for (guint v = 0; v < 4; v++)
@@ -330,6 +368,7 @@ static gboolean parse(int argc, char **argv, Options *o) {
       {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "effects simulated at a time (2); changes no figure", "N"},
       {"quick", 0, 0, G_OPTION_ARG_NONE, &o->quick, "300 runs, without the peers", NULL},
       {"no-peers", 0, 0, G_OPTION_ARG_NONE, &no_peers, "leave the other tools' rules out", NULL},
+      {"definitions", 0, 0, G_OPTION_ARG_NONE, &o->definitions, "also other definitions of `equivalent`", NULL},
       {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "one JSON object in place of tables", NULL},
       {"screen-shift", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.screen_shift, "another rule: see rule.h", "X"},
       {"margin", 0, 0, G_OPTION_ARG_DOUBLE, &o->rule.margin, "another rule", "X"},
@@ -365,6 +404,8 @@ int main(int argc, char **argv) {
     json_array_add_object_element(settings, setting_json(&options, &world_settings[i], outcomes));
     if (!options.json) {
       print_setting(&world_settings[i], outcomes);
+      if (options.definitions)
+        print_definitions(outcomes);
       if (options.peers)
         print_peers(outcomes);
     }

@@ -200,6 +200,7 @@ OWN = {
     "command": ["argv=true", "items=3"],
     "files": ["count=5", "size=100"],
     "memory": ["items=3", "bytes=4096"],
+    "peaks": ["op=triad", "bytes=64KiB"],
     "sleep": ["items=5", "duration=1ms"],
     "squares": ["size=300"],
 }

@@ -75,6 +75,14 @@ def test_values(folder):
     assert complete("new", "w", cwd=folder) == ["workload"]
 
 
+def test_stored_runs(folder):
+    assert complete("compare", "", cwd=folder) == complete("compare", "run.jsonl", "", cwd=folder) == ["run.jsonl", "sub"]
+    assert complete("compare", "--sort", "=", "r", cwd=folder) == ["ratio"]
+    assert complete("history", "", cwd=folder) == ["add", "changes", "export", "list", "rm", "show"]
+    assert complete("history", "add", "r", cwd=folder) == ["run.jsonl"]
+    assert complete("history", "rm", "", cwd=folder) == complete("history", "add", "--label", "", cwd=folder) == []
+
+
 def test_plugin_names(folder):
     listed = [line.split()[0] for line in subprocess.run([BENCHHOST, "list"], capture_output=True, text=True).stdout.splitlines()[1:]]
     if not listed:

@@ -25,6 +25,19 @@ def test_open_limit_is_null():
     assert (params["chunk"]["min"], params["chunk"]["max"]) == (0.0, None)
 
 
+def test_who_built_it_and_what_came_with_it():
+    """`readelf` knows the compiler, `ldd` the libraries: what is found is behind the names that the file asks for."""
+    plugin = run_json("describe", "--json", fixture("good-shape"))
+    if shutil.which("readelf"):
+        out = subprocess.run(["readelf", "-p", ".comment", plugin["path"]], capture_output=True, text=True).stdout
+        texts = dict.fromkeys(re.findall(r"^  \[ *[0-9a-f]+\]  (.*)$", out, re.M))
+        assert plugin["compiler"] == ("; ".join(texts) or None)
+    omp = run_json("describe", "--json", "openmp")
+    for soname in omp["libraries"]:
+        stem = soname.split(".so")[0]
+        assert any(name.startswith(stem) for name in omp["loaded"]) or stem in ("libpthread", "libm", "libdl"), omp
+
+
 def test_text():
     result = run("describe", fixture("bad-backend"))
     assert result.returncode == 0

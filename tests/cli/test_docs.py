@@ -227,7 +227,7 @@ def test_journal_page_names_every_key(tmp_path):
     page = (SOURCE / "docs" / "journal.md").read_text()
     named = set(re.findall(r"`(\w+)`", page))
     lines = [json.loads(line) for line in (tmp_path / "j.jsonl").read_text().splitlines()]
-    assert {line["type"] for line in lines} == {"run", "cell", "resume", "end"}
+    assert {line["type"] for line in lines} == {"run", "cell", "round", "resume", "end"}
     for line in lines:
         keys = set(line)
         for group in ("steady", "total", "phases_ns", "throughput", "cost", "memory", "rusage"):

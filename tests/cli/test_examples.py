@@ -15,6 +15,7 @@ QUICK = ["measure.rounds=1", "measure.min_samples=1", "measure.max_samples=2", "
 REDUCED = {
     "collectives": ["collectives.repeats=20"],
     "commands": ["command.items=2"],
+    "counters": ["prime.n=500", "chunk-mean.elements=10007"],
     "crossover": ["prime.n=3"],
     "e5-cpu-equal": ["prime.n=100"],
     "e5-cpu-variable": ["prime.n=2000"],

@@ -97,3 +97,20 @@ def test_names_that_are_not_for_terminals(tmp_path):
     assert "\033" not in result.stdout and any(line.startswith("a b [31m ") for line in lines)
     at = next(i for i, line in enumerate(lines) if line.startswith("dangling "))
     assert "No such file or directory" in lines[at + 1]
+
+
+def test_counters():
+    """Each with its group; one that cannot be read says why. As a table and as JSON, the same ones."""
+    found = run_json("list", "--counters", "--json")
+    assert {c["group"] for c in found} == {"cycles", "caches", "branches", "kernel", "energy"}
+    assert {"cycles", "instructions", "cache-misses", "branch-misses", "context-switches", "page-faults",
+            "energy"} <= {c["name"] for c in found}
+    assert all(c["summary"] for c in found)
+    assert all(c["note"] for c in found if not c["available"])
+    result = run("list", "--counters")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["NAME", "GROUP", "AVAILABLE", "SUMMARY"]
+    rows = {line.split()[0]: line.split()[1:3] for line in lines[1:] if not line.startswith(" ")}
+    assert rows == {c["name"]: [c["group"], "yes" if c["available"] else "no"] for c in found}
+    assert run("list", "--counters", "extra").returncode == 64

@@ -30,7 +30,7 @@ def test_closed_descriptors_are_not_the_journal(tmp_path, closed, status):
     result = shell(place, closed, "run", write(tmp_path, 40), "--output", place.journal, "--plain")
     assert result.returncode == status
     lines = place.lines()
-    assert [line["type"] for line in lines] == ["run"] + ["cell"] * 40 + ["end"]
+    assert [line["type"] for line in lines] == ["run"] + ["cell"] * 40 + ["round", "end"]
     place.assert_clean()
 
 
@@ -38,7 +38,7 @@ def test_gone_reader(tmp_path):
     """`| head -1` takes nothing from the journal."""
     place = Place(tmp_path)
     shell(place, "2>&1 | head -1", "run", write(tmp_path, 20), "--output", place.journal, "--plain")
-    assert [line["type"] for line in place.lines()] == ["run"] + ["cell"] * 20 + ["end"]
+    assert [line["type"] for line in place.lines()] == ["run"] + ["cell"] * 20 + ["round", "end"]
     place.assert_clean()
 
 
@@ -58,4 +58,4 @@ def test_full_standard_output(tmp_path, command):
 def test_full_output_keeps_the_results(tmp_path):
     place = Place(tmp_path)
     assert shell(place, ">/dev/full", "run", write(tmp_path, 2), "--output", place.journal).returncode == 70
-    assert [json.loads(line)["type"] for line in place.journal.read_text().splitlines()] == ["run", "cell", "cell", "end"]
+    assert [json.loads(line)["type"] for line in place.journal.read_text().splitlines()] == ["run", "cell", "cell", "round", "end"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The nine workloads on every backend through the whole program: odd sizes and options, and what happens when things fail."""
+"""The ten workloads on every backend through the whole program: odd sizes and options, and what happens when things fail."""
 import hashlib
 import json
 import os
@@ -28,6 +28,9 @@ WORKLOADS = {
     "chunk-mean": ["chunk-mean: {elements: [9991, 10000], chunks: [1, 100], variant: [portable, simd]}"],
     "squares": ["squares: {size: [1, 97], draws: [1, 999], variant: [portable, simd]}"],
     "collectives": ["collectives: {op: [barrier, all-reduce, broadcast, reduce-scatter, all-gather, ring], bytes: [24 B, 1000 B, 300 kB], repeats: [1, 31]}"],
+    "peaks": ["peaks: {op: fma, items: [1, 11], precision: [double, single], variant: [portable, simd]}",
+              "peaks: {op: [read, write, copy, triad], bytes: [4096, 100 kB], variant: [portable, simd]}",
+              "peaks: {op: [read-l1, read-l2], items: 5, bytes: 8192, variant: [portable, simd]}"],
     "command": ["command: {argv: 'echo hello', items: 4, expect-output: \"hello\\n\"}"],
 }
 

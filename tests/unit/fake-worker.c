@@ -46,6 +46,12 @@ static void ok(const char *facts) {
       facts);
 }
 
+/* Good figures, and `observed` beside them. */
+static void ok_observed(const char *observed) {
+  say("{\"event\":\"result\",\"status\":\"ok\",\"reason\":null,\"steady\":" FIGURES ",\"total\":" FIGURES ",%s}\n",
+      observed);
+}
+
 static void other(const char *status, const char *reason) {
   say("{\"event\":\"result\",\"status\":\"%s\",\"reason\":\"%s\",\"steady\":null,\"total\":null}\n", status, reason);
 }
@@ -243,6 +249,26 @@ static void writes(const char *act) {
     say("{\"event\":\"result\",\"status\":\"failed\",\"reason\":null}\n");
   else if (!strcmp(act, "bad-type"))
     say("{\"event\":\"result\",\"status\":\"skipped\",\"reason\":\"x\",\"flags\":[1]}\n");
+  else if (!strcmp(act, "observed"))
+    ok_observed("\"cpu\":{\"median_ns\":5,\"min_ns\":5,\"p95_ns\":5,\"ci_ns\":null},\"samples\":{\"cpu_ns\":[1,2.5]},"
+                "\"flagged\":{\"share\":1},\"counters\":{\"cycles\":{\"unavailable\":\"why\"},"
+                "\"branches\":{\"median\":1,\"min\":0,\"max\":2}},\"process_peak_bytes\":4096");
+  else if (!strcmp(act, "bad-cpu"))
+    ok_observed("\"cpu\":{\"median_ns\":5,\"min_ns\":-5,\"p95_ns\":5}");
+  else if (!strcmp(act, "bad-cpu-interval"))
+    ok_observed("\"cpu\":{\"median_ns\":5,\"min_ns\":5,\"p95_ns\":5,\"ci_ns\":[1]}");
+  else if (!strcmp(act, "bad-series"))
+    ok_observed("\"samples\":{\"cpu_ns\":[1,\"2\"]}");
+  else if (!strcmp(act, "bad-counter"))
+    ok_observed("\"counters\":{\"cycles\":{\"median\":1,\"min\":null,\"max\":1}}");
+  else if (!strcmp(act, "bad-refusal"))
+    ok_observed("\"counters\":{\"cycles\":{\"unavailable\":7}}");
+  else if (!strcmp(act, "bad-counters"))
+    ok_observed("\"counters\":{\"cycles\":12}");
+  else if (!strcmp(act, "bad-share"))
+    ok_observed("\"flagged\":{\"share\":1.5}");
+  else if (!strcmp(act, "bad-peak"))
+    ok_observed("\"process_peak_bytes\":\"much\"");
   else if (!strcmp(act, "stderr-flood")) {
     flood(2, (size_t)200 << 20);
     ok("");

@@ -42,10 +42,53 @@ static void test_csv(void) {
   g_autofree char *samples = bh_report_csv_samples(results);
   g_auto(GStrv) lines = g_strsplit(samples, "\r\n", -1);
   g_assert_cmpuint(g_strv_length(lines), ==, 5); /* header, 2 samples, 1 failure, end */
-  g_assert_true(g_str_has_suffix(lines[0], ",status,reason,round,sample,steady_ns,total_ns"));
-  g_assert_true(g_str_has_suffix(lines[1], ",ok,,0,0,2,"));
-  g_assert_true(g_str_has_suffix(lines[2], ",ok,,0,1,4,"));
-  g_assert_true(g_str_has_suffix(lines[3], ",failed,'@SUM(A1),0,,,"));
+  g_assert_true(g_str_has_suffix(lines[0], ",status,reason,round,sample,steady_ns,total_ns,cpu_ns"));
+  g_assert_true(g_str_has_suffix(lines[1], ",ok,,0,0,2,,"));
+  g_assert_true(g_str_has_suffix(lines[2], ",ok,,0,1,4,,"));
+  g_assert_true(g_str_has_suffix(lines[3], ",failed,'@SUM(A1),0,,,,"));
+}
+
+#define OBSERVED(cpu, instructions, cycles, more)                                                                      \
+  ",\"cpu\":{\"median_ns\":" #cpu "},\"flagged\":{\"share\":0.25},\"counters\":{"                                      \
+  "\"instructions\":{\"unit\":\"\",\"better\":\"lower\",\"median\":" #instructions                                     \
+  "},\"cycles\":{\"unit\":\"\",\"better\":\"lower\",\"median\":" #cycles "}" more "}"
+#define NO_ENERGY ",\"energy\":{\"unavailable\":\"no meter\"}"
+
+/* Rounds of 100, 300 and 200: the median of their medians, with no interval below 6 rounds; what one cell lacks is
+ * empty there. */
+static void test_observed(void) {
+  g_autoptr(BhResults) results =
+      parse(RUN CELL("a", "x", 0, 1, OK("2,4") OBSERVED(100, 50, 25, NO_ENERGY) ",\"samples\":{\"cpu_ns\":[7,8]}")
+                CELL("a", "x", 1, 1, OK("2,4") OBSERVED(300, 50, 25, NO_ENERGY) ",\"samples\":{}")
+                    CELL("a", "x", 2, 1, OK("2,4") OBSERVED(200, 90, 20, NO_ENERGY)) CELL("b", "y", 0, 2, OK("1,2")));
+  g_autofree char *csv = bh_report_csv(results), *table = bh_report_table_width(results, FALSE, 0, TRUE);
+  g_autofree char *samples = bh_report_csv_samples(results), *markdown = bh_report_markdown(results);
+  g_auto(GStrv) lines = g_strsplit(csv, "\r\n", -1);
+  g_assert_true(g_str_has_suffix(lines[0], ",flags,cpu_median_ns,cpu_low_ns,cpu_high_ns,flagged_share,"
+                                           "counter.instructions,counter.cycles,counter.energy"));
+  g_assert_true(g_str_has_suffix(lines[1], ",200,,,0.25,50,25,"));
+  g_assert_true(g_str_has_suffix(lines[2], ",,,,,,,"));
+  g_auto(GStrv) rows = g_strsplit(samples, "\r\n", -1);
+  g_assert_true(g_str_has_suffix(rows[1], ",0,0,2,,7"));
+  g_assert_true(g_str_has_suffix(rows[2], ",0,1,4,,8"));
+  g_assert_true(g_str_has_suffix(rows[3], ",1,0,2,,0")); /* observed, and all of it 0 */
+  g_assert_true(g_str_has_suffix(rows[5], ",2,0,2,,"));  /* not observed */
+  g_assert_nonnull(strstr(table, ": counters, per run"));
+  g_assert_nonnull(strstr(table, "IPC"));
+  g_assert_nonnull(strstr(table, "not available: energy (no meter)"));
+  g_assert_nonnull(strstr(markdown, ": counters, per run"));
+  g_autofree char *text = bh_report_json(results);
+  g_autoptr(JsonNode) root = parse_json(text);
+  JsonObject *cell = json_array_get_object_element(json_node_get_array(root), 0);
+  JsonObject *cpu = json_object_get_object_member(cell, "cpu");
+  g_assert_cmpfloat(json_object_get_double_member(cpu, "median"), ==, 200);
+  g_assert_cmpstr(json_object_get_string_member(cpu, "ci_reason"), ==, "fewer than 6 rounds");
+  JsonObject *derived = json_object_get_object_member(cell, "derived");
+  g_assert_cmpfloat(json_object_get_double_member(derived, "instructions_per_cycle"), ==, 2);
+  g_assert_true(json_object_get_null_member(derived, "branch_miss_rate"));
+  JsonObject *energy = json_object_get_object_member(json_object_get_object_member(cell, "counters"), "energy");
+  g_assert_true(json_object_get_null_member(energy, "median"));
+  g_assert_cmpstr(json_object_get_string_member(energy, "ci_reason"), ==, "no meter");
 }
 
 static void test_json(void) {
@@ -145,6 +188,7 @@ static void test_no_nan(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/export/csv", test_csv);
+  g_test_add_func("/export/observed", test_observed);
   g_test_add_func("/export/json", test_json);
   g_test_add_func("/export/gbench", test_gbench);
   g_test_add_func("/export/markdown", test_markdown);

@@ -164,16 +164,26 @@ static void test_build_id_of_garbage(void) {
     g_autofree char *bad = g_memdup2(good, length);
     for (guint k = 0; k < 8; k++) /* the file header and the program headers */
       bad[g_rand_int_range(random, 0, 600)] = (char)g_rand_int(random);
+    for (guint k = 0; k < 8; k++) /* the section headers, at the end */
+      bad[length - 1 - (gsize)g_rand_int_range(random, 0, 2000)] = (char)g_rand_int(random);
     const gsize cut = i % 3 ? length : (gsize)g_rand_int_range(random, 0, (gint)length);
     g_assert_true(g_file_set_contents(path, bad, (gssize)cut, NULL));
     g_autoptr(GError) error = NULL;
     g_autofree char *id = bh_build_id_read(path, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(strlen(id), >, 0);
+    g_autofree char *compiler = bh_build_id_compiler(path); /* any text or none */
+    g_assert_true(!compiler || g_utf8_validate(compiler, -1, NULL));
   }
+  g_autofree char *compiler = bh_build_id_compiler(good_path);
+  if (compiler) /* binutils' and lld's own marks are there too */
+    g_assert_true(strstr(compiler, "GCC") || strstr(compiler, "clang"));
   /* sha256sum of nothing at all */
   g_assert_true(g_file_set_contents(path, "", 0, NULL));
   g_autofree char *empty = bh_build_id_read(path, NULL);
+  g_autofree char *silent = bh_build_id_compiler(path), *absent = bh_build_id_compiler("/nowhere/x.so");
+  g_assert_null(silent);
+  g_assert_null(absent);
   g_assert_cmpstr(empty, ==, "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   g_unlink(path);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Limits of control groups read from made-up trees, and the orders in which CPUs are dealt out on the real machine. */
 #include "machine/cgroup.h"
-#include "supervisor/environment.h"
 #include "machine/placement.h"
 #include "supervisor/scratch.h"
 
@@ -165,31 +164,6 @@ static void test_made_up(void) {
   check_orders("nonsense", "2 3", "2 3", "2 3");
 }
 
-static void test_environment(void) {
-  g_autoptr(JsonNode) node = bh_environment_capture();
-  JsonObject *record = json_node_get_object(node);
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *value;
-  guint n = 0;
-  json_object_iter_init(&iter, record);
-  while (json_object_iter_next(&iter, &name, &value)) {
-    JsonObject *field = json_node_get_object(value);
-    const char *state = json_object_get_string_member(field, "state");
-    const gboolean null = json_object_get_null_member(field, "value"),
-                   noted = !json_object_get_null_member(field, "note");
-    g_test_message("%s %s", name, state);
-    g_assert_true(!strcmp(state, "ok") || !strcmp(state, "bad") || !strcmp(state, "unavailable"));
-    g_assert_cmpint(null, ==, !strcmp(state, "unavailable"));
-    g_assert_cmpint(noted, ==, !strcmp(state, "bad"));
-    n++;
-  }
-  g_assert_cmpuint(n, >=, 25);
-  g_autofree char *text = json_to_string(node, FALSE);
-  g_autofree char *quoted = g_strdup_printf("\"%s\"", g_get_host_name());
-  g_assert_null(strstr(text, quoted));
-}
-
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/cgroup/unified", test_unified);
@@ -198,6 +172,5 @@ int main(int argc, char **argv) {
   g_test_add_func("/placement/orders", test_orders);
   g_test_add_func("/placement/mask", test_mask);
   g_test_add_func("/placement/made-up", test_made_up);
-  g_test_add_func("/environment", test_environment);
   return g_test_run();
 }

@@ -284,6 +284,37 @@ static void test_retry(void) {
   g_assert_null(bh_results_find(none, "a", 0));
 }
 
+static gboolean is_disturbed(const BhResults *results, guint round) {
+  const BhCellRecord *record = bh_results_find(results, "a", round);
+  return g_ptr_array_find_with_equal_func(record->flags, "disturbed-round", g_str_equal, NULL);
+}
+
+/* A round line flags the visits of its round, those of its own session, and once. */
+static void test_round_line(void) {
+#define ROUND(round, why) "{\"type\":\"round\",\"round\":" round ",\"disturbed\":" why "}\n"
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BhResults) results =
+      parse(RUN GOOD SECOND ROUND("0", "\"steal\"") ROUND("0", "\"steal\"") ROUND("1", "null"), &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(results->round_lines->len, ==, 3);
+  g_assert_true(is_disturbed(results, 0));
+  g_assert_cmpuint(((const BhCellRecord *)results->records->pdata[0])->flags->len, ==, 1);
+  g_assert_false(is_disturbed(results, 1));
+  g_autoptr(BhResults) resumed =
+      parse(RUN GOOD "{\"type\":\"resume\"}\n" SECOND ROUND("1", "\"steal\"") ROUND("0", "\"steal\""), &error);
+  g_assert_no_error(error);
+  g_assert_false(is_disturbed(resumed, 0));
+  g_assert_true(is_disturbed(resumed, 1));
+  /* A pass over some cells, each at a round of its own: what came since the line above it. */
+  g_autoptr(BhResults) passed = parse(RUN GOOD ROUND("0", "null") SECOND ROUND("null", "\"steal\""), &error);
+  g_assert_no_error(error);
+  g_assert_false(is_disturbed(passed, 0));
+  g_assert_true(is_disturbed(passed, 1));
+  g_assert_null(parse(RUN ROUND("-1", "null"), &error));
+  g_assert_nonnull(strstr(error->message, "j:2: 'round' of a round line: expected a whole number"));
+#undef ROUND
+}
+
 static void test_unverified_has_no_figure(void) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhResults) results =
@@ -320,6 +351,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/results/large-file", test_large_file);
   g_test_add_func("/results/unordered-rounds", test_unordered_rounds);
   g_test_add_func("/results/retry", test_retry);
+  g_test_add_func("/results/round-line", test_round_line);
   g_test_add_func("/results/unverified", test_unverified_has_no_figure);
   g_test_add_func("/results/status-names", test_status_names);
   return g_test_run();

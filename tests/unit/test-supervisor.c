@@ -86,6 +86,15 @@ static const Ending endings[] = {
     {"no-figures", BH_CELL_FAILED, "'steady' must be there when the status is ok", NULL},
     {"no-reason", BH_CELL_FAILED, "'reason' must say why", NULL},
     {"bad-type", BH_CELL_FAILED, "'flags' must be a list of texts", NULL},
+    {"observed", BH_CELL_OK, NULL, NULL},
+    {"bad-cpu", BH_CELL_FAILED, "'cpu.min_ns' must be a number, not below 0", NULL},
+    {"bad-cpu-interval", BH_CELL_FAILED, "'cpu.ci_ns' must be two numbers or null", NULL},
+    {"bad-series", BH_CELL_FAILED, "'samples.cpu_ns' must be a list of numbers", NULL},
+    {"bad-counter", BH_CELL_FAILED, "'counters.cycles' must have 'min', not below 0", NULL},
+    {"bad-refusal", BH_CELL_FAILED, "'counters.cycles' must have 'median'", NULL},
+    {"bad-counters", BH_CELL_FAILED, "'counters.cycles' must have 'median'", NULL},
+    {"bad-share", BH_CELL_FAILED, "'flagged.share' must be a number from 0 to 1", NULL},
+    {"bad-peak", BH_CELL_FAILED, "'process_peak_bytes' must be an integer", NULL},
 };
 
 static void test_ending(gconstpointer data) {
@@ -112,7 +121,7 @@ static void test_ok_line(void) {
                                      "steady",  "total",   "cold_ns", "phases_ns",     "worker_phases", "throughput",
                                      "cost",    "metrics", "facts",   "workers",       "placement",     "memory",
                                      "rusage",  "flags",   "kernels", "log",           "signal",        "stderr_tail",
-                                     "wall_ns", "started", "primary", "primary_reason"};
+                                     "wall_ns", "started", "primary", "primary_reason", "disturbance", "measure"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     g_test_message("%s", keys[i]);
     g_assert_true(json_object_has_member(record->record, keys[i]));

@@ -202,7 +202,7 @@ typedef struct {
 enum { P_KIND, P_ITEMS };
 
 static uint64_t table_words(uint64_t kind) {
-  const uint64_t kib = kind == L1 ? 16 : kind == L2 ? 256 : kind == STREAM ? 8192 : kind == CHASE ? 4096 : 1;
+  const uint64_t kib = kind == L1 ? 16 : kind == L2 ? 256 : kind == STREAM ? 4096 : kind == CHASE ? 2048 : 1;
   return kib * 1024 / sizeof(uint64_t);
 }
 

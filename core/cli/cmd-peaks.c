@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * Owns `benchhost peaks`: runs the matrix of peaks that is installed beside the plugins, and prints what it found as
+ * roofs. Which workload measures them is that matrix's affair. */
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/matrix-options.h"
+#include "engine/engine.h"
+#include "parallel/analyze.h"
+#include "plugin/search.h"
+#include "results/display.h"
+#include "results/progress.h"
+#include "results/report.h"
+
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MATRIX "peaks.yaml"
+#define ALL_WORKERS "[1..cores x2, cores]"
+
+typedef struct {
+  char *backend, *workers, *output;
+  gboolean json, quiet;
+} PeaksOptions;
+
+static void peaks_options_clear(PeaksOptions *o) {
+  g_free(o->backend);
+  g_free(o->workers);
+  g_free(o->output);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PeaksOptions, peaks_options_clear)
+
+static char **prepend(char **list, char *first) {
+  const guint n = list ? g_strv_length(list) : 0;
+  char **longer = g_new0(char *, n + 2);
+  longer[0] = first;
+  for (guint i = 0; i < n; i++)
+    longer[i + 1] = list[i];
+  g_free(list);
+  return longer;
+}
+
+/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. */
+static char *backend_entry(const PeaksOptions *o, GError **error) {
+  g_autoptr(BhCatalog) catalog = bh_catalog_new();
+  if (strpbrk(o->backend, "\"\\\n")) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "peaks: --backend: expected the name of a backend, or a path to one");
+    return NULL;
+  }
+  const BhPlugin *plugin = bh_catalog_get(catalog, BH_PLUGIN_BACKEND, o->backend, error);
+  if (!plugin)
+    return NULL;
+  const gboolean workers = bh_plugin_param(plugin, "workers", NULL) != NULL;
+  const gboolean pin = bh_plugin_param(plugin, "pin", NULL) != NULL;
+  if (!workers && o->workers) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "peaks: --workers=%s: the backend '%s' has no such option", o->workers,
+                o->backend);
+    return NULL;
+  }
+  g_autofree char *path = strchr(o->backend, '/') ? g_canonicalize_filename(o->backend, NULL) : g_strdup(o->backend);
+  return g_strdup_printf("backends=[\"%s\": {%s%s%s%s}]", path, workers ? "workers: " : "",
+                         !workers     ? ""
+                         : o->workers ? o->workers
+                                      : ALL_WORKERS,
+                         workers && pin ? ", " : "", pin ? "pin: compact" : "");
+}
+
+static BhMatrix *load(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
+  g_autofree char *path = bh_search_data(MATRIX);
+  if (!path) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "peaks: " MATRIX " was not found beside the plugins: install benchhost as a whole, or name the folder "
+                "that has it in BENCHHOST_PLUGIN_PATH");
+    return NULL;
+  }
+  if (o->backend) {
+    char *entry = backend_entry(o, error);
+    if (!entry)
+      return NULL;
+    changes->sets = prepend(changes->sets, entry);
+  } else if (o->workers) {
+    changes->params = prepend(changes->params, g_strconcat("workers=", o->workers, NULL));
+  }
+  return bh_matrix_load(path, changes, error);
+}
+
+static gboolean run_all(const PeaksOptions *o, const BhPlan *plan, const char *path, const char *const *argv,
+                        BhResults *results, gboolean *ret_interrupted, GError **error) {
+  g_autoptr(BhJournal) journal = bh_journal_create(path, error);
+  if (!journal)
+    return FALSE;
+  g_autoptr(JsonObject) run = bh_journal_run_line(plan, argv);
+  if (!bh_journal_append(journal, run, error) || !bh_results_add(results, run, error))
+    return FALSE;
+  g_autoptr(BhProgress) progress = bh_progress_new(o->quiet ? BH_PROGRESS_QUIET : BH_PROGRESS_AUTO, FALSE);
+  BhRunSummary summary = {0};
+  if (!bh_engine_run(plan, journal, results, bh_progress_watcher(progress), &summary, error))
+    return FALSE;
+  *ret_interrupted = summary.interrupted;
+  g_autoptr(JsonObject) end =
+      bh_journal_end_line(summary.interrupted, summary.cells_run, summary.wall_s, summary.overhead_s);
+  return bh_journal_append(journal, end, error) && bh_results_add(results, end, error);
+}
+
+/* Cells that are not ok are no roofs; that they are not is said on stderr, as the table has roofs only. */
+static void say_failures(const BhResults *results) {
+  g_autoptr(GHashTable) said = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < results->records->len; i++) {
+    const BhCellRecord *record = g_ptr_array_index(results->records, i);
+    if (record->status != BH_CELL_OK && g_hash_table_add(said, record->id))
+      fprintf(stderr, "benchhost: %s: %s: %s\n", record->label, bh_cell_status_name(record->status), record->reason);
+  }
+}
+
+static int show(const PeaksOptions *o, const BhResults *results) {
+  const BhAnalyzeOptions options = {.metrics = BH_METRIC_ROOFLINE};
+  GError *error = NULL;
+  say_failures(results);
+  if (!results->records->len)
+    return BH_EXIT_OK;
+  g_autoptr(JsonNode) report = bh_analyze(results, &options, &error);
+  if (!report)
+    return bh_cli_fail(error);
+  g_autofree char *text = o->json ? bh_json_text(report, TRUE)
+                                  : bh_analyze_text(report, bh_display_terminal(STDOUT_FILENO), bh_display_ascii());
+  fputs(text, stdout);
+  return bh_analyze_exit_status(report, &options);
+}
+
+static int run_and_show(const PeaksOptions *o, const BhPlan *plan, const char *const *argv) {
+  GError *error = NULL;
+  g_autofree char *folder = o->output ? NULL : g_dir_make_tmp("benchhost-XXXXXX", &error);
+  if (!o->output && !folder)
+    return bh_cli_fail(error);
+  g_autofree char *path = o->output ? g_strdup(o->output) : g_build_filename(folder, "peaks.jsonl", NULL);
+  g_autoptr(BhResults) results = bh_results_new();
+  gboolean interrupted = FALSE;
+  const gboolean whole = run_all(o, plan, path, argv, results, &interrupted, &error);
+  if (folder) {
+    g_unlink(path);
+    g_rmdir(folder);
+  } else if (whole) {
+    results->path = g_strdup(path);
+  }
+  if (!whole)
+    return bh_cli_fail(error);
+  const int status = show(o, results);
+  return interrupted ? BH_EXIT_INTERRUPTED : MAX(status, bh_report_exit_status(results, FALSE));
+}
+
+static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes) {
+  const GOptionEntry entries[] = {
+      {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "Measure with this backend (default: the matrix's own)",
+       "NAME"},
+      {"workers", 'w', 0, G_OPTION_ARG_STRING, &o->workers,
+       "Numbers of workers: 4, [1, 2], 1..cores (default: 1, 2, 4, ... and all cores)", "RANGE"},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print JSON (schemas/analyze.schema.json)", NULL},
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Keep the journal (default: it is removed)", "FILE"},
+      {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No progress", NULL},
+      {NULL},
+  };
+  GOptionContext *context =
+      g_option_context_new("- measure this machine's peaks: flop/s and byte/s for 1 to all cores");
+  g_option_context_add_main_entries(context, entries, NULL);
+  bh_matrix_options_add(context, changes);
+  g_option_context_set_description(
+      context, "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
+               "Exit status: 0 all ok, 3 wrong results, 4 cells that failed, 64 bad usage, 130 interrupted.");
+  return context;
+}
+
+int bh_cmd_peaks(int argc, char **argv) {
+  g_auto(PeaksOptions) o = {0};
+  g_auto(BhMatrixOptions) changes = {0};
+  g_auto(GStrv) original = g_strdupv(argv); /* for the journal: parsing takes its own apart */
+  g_autoptr(GOptionContext) context = option_context(&o, &changes);
+  GError *error = NULL;
+  if (!g_option_context_parse(context, &argc, &argv, &error))
+    return bh_cli_fail(error);
+  if (argc != 1) {
+    fprintf(stderr, "benchhost: peaks: expected no argument, got '%s'; try 'benchhost peaks --help'\n", argv[1]);
+    return BH_EXIT_USAGE;
+  }
+  g_autoptr(BhMatrix) matrix = load(&o, &changes, &error);
+  if (!matrix)
+    return bh_cli_fail(error);
+  return run_and_show(&o, matrix->plan, (const char *const *)original);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the order of a comparison: rounds, pairs side by side, who is screened and who is confirmed, where the control
+ * stands, and when it ends. All of its state is in the results, so that a journal can be taken up again. */
+#include "gate/measure.h"
+
+#include "base/clock.h"
+#include "gate/control.h"
+#include "gate/order.h"
+#include "gate/series.h"
+
+#include <string.h>
+
+#define MOST_FAILURES 2 /* visits of a pair; then it has no verdict anyway */
+
+typedef struct {
+  const BhAbTask *task;
+  BhJournal *journal;
+  BhResults *results;
+  const BhAbWatcher *watcher;
+  BhVisits *visits;
+  GPtrArray *tracks; /* of Track: the pairs, then the control */
+  BhControl *control;
+  gint64 start_ns;
+  BhAbSummary *summary;
+} Run;
+
+/* One pair as it is visited. */
+typedef struct {
+  guint index; /* in `tracks`: what its coin hangs on */
+  const char *label;
+  const BhCell *cell[2];
+  const BhPlan *plan[2];
+  BhAbWhere where;
+} Track;
+
+static guint all_rounds(const Run *run) {
+  return run->task->rule.screen_rounds + run->task->rule.confirm_rounds;
+}
+
+static BhPrimary primary_of(const BhCell *cell) {
+  BhPrimary primary;
+  bh_primary_parse(cell->measure.primary ? cell->measure.primary : "wall", &primary);
+  return primary;
+}
+
+static Track *add_track(Run *run, const char *label, const BhCell *base, const BhCell *other, const char *const *arms) {
+  Track *track = g_new0(Track, 1);
+  const gboolean control = arms == bh_ab_control_arms;
+  track->index = run->tracks->len;
+  track->label = label;
+  track->cell[0] = base;
+  track->cell[1] = other;
+  track->plan[0] = run->task->plan[0];
+  track->plan[1] = run->task->plan[control ? 0 : 1];
+  track->where = (BhAbWhere){.id = {base->id, other->id}, .arms = arms, .primary = primary_of(base)};
+  g_ptr_array_add(run->tracks, track);
+  return track;
+}
+
+/* ---- One pair ---- */
+
+static gboolean over(Run *run) {
+  const gint64 budget = run->task->budget_ns;
+  if (!run->summary->out_of_time && budget > 0 && (gint64)bh_clock_now_ns() - run->start_ns >= budget)
+    run->summary->out_of_time = TRUE;
+  return run->summary->out_of_time || run->summary->invalid || bh_visits_interrupted(run->visits);
+}
+
+static const BhCellRecord *record_of(const Run *run, const Track *track, guint side, guint round) {
+  return bh_results_find_arm(run->results, track->where.id[side], track->where.arms[side], round);
+}
+
+/* The record counts no more: its pair is measured again. */
+static gboolean strike(Run *run, const Track *track, guint side, guint round, const char *why, GError **error) {
+  g_autoptr(JsonObject) line = json_object_new();
+  json_object_set_string_member(line, "type", "retry");
+  json_object_set_string_member(line, "id", track->where.id[side]);
+  json_object_set_int_member(line, "round", round);
+  json_object_set_string_member(line, "arm", track->where.arms[side]);
+  json_object_set_string_member(line, "reason", why);
+  return bh_journal_append(run->journal, line, error) && bh_results_add(run->results, line, error);
+}
+
+static gboolean visit(Run *run, const Track *track, guint side, guint round, GError **error) {
+  const BhCell *cell = track->cell[side];
+  const BhVisit what = {.round = round,
+                        .arm = track->where.arms[side],
+                        .stage = round < run->task->rule.screen_rounds ? "screen" : "confirm",
+                        .measure = cell->measure,
+                        .results = run->results};
+  gint64 wall_ns;
+  return bh_visits_run(run->visits, track->plan[side], cell, &what, &wall_ns, error);
+}
+
+/* Half a pair is what an interruption left: the two must be neighbours in time, so both are measured again. */
+static gboolean visit_pair(Run *run, const Track *track, guint round, GError **error) {
+  const gboolean has[2] = {record_of(run, track, 0, round) != NULL, record_of(run, track, 1, round) != NULL};
+  if ((has[0] && has[1]) || bh_ab_failures(run->results, &track->where, all_rounds(run)) >= MOST_FAILURES)
+    return TRUE;
+  for (guint side = 0; side < 2; side++)
+    if (has[side] && !strike(run, track, side, round, "the other half of its pair was not measured", error))
+      return FALSE;
+  const guint first = bh_ab_first(run->task->seed, track->index, round);
+  return visit(run, track, first, round, error) && visit(run, track, !first, round, error);
+}
+
+static gboolean run_round(Run *run, const GPtrArray *tracks, guint round, GError **error) {
+  g_autofree guint *order = bh_ab_order(run->task->seed, round, tracks->len);
+  for (guint i = 0; i < tracks->len && !over(run); i++)
+    if (!visit_pair(run, tracks->pdata[order[i]], round, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* ---- The control ---- */
+
+static gboolean has_figure(const Run *run, const Track *track) {
+  g_autoptr(BhAbSeries) series = bh_ab_series_new(run->results, &track->where, 0, 1);
+  return series->d->len == 1 && !bh_ab_failures(run->results, &track->where, all_rounds(run));
+}
+
+static gint64 cost_of(const Run *run, const Track *track) {
+  const BhCellRecord *record = record_of(run, track, BH_SIDE_BASE, 0);
+  JsonNode *node = record ? json_object_get_member(record->record, "wall_ns") : NULL;
+  return node && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_int(node) : G_MAXINT64;
+}
+
+static int compare_costs(gconstpointer a, gconstpointer b, gpointer user) {
+  const Run *run = user;
+  const Track *x = *(Track *const *)a, *y = *(Track *const *)b;
+  const gint64 p = cost_of(run, x), q = cost_of(run, y);
+  return p != q ? (p < q ? -1 : 1) : x->index < y->index ? -1 : 1;
+}
+
+/* After the first round: one of the cheaper half of those that gave a figure, drawn by the seed. A resumed run goes on
+ * with the cell that it had. NULL: there is none. */
+static const Track *choose_control(Run *run) {
+  g_autoptr(GPtrArray) able = g_ptr_array_new(); /* of Track, theirs */
+  for (guint i = 0; i < run->tracks->len; i++) {
+    Track *track = run->tracks->pdata[i];
+    if (bh_results_find_arm(run->results, track->where.id[0], bh_ab_control_arms[0], 0) ||
+        bh_results_find_arm(run->results, track->where.id[0], bh_ab_control_arms[1], 0))
+      return track;
+    if (has_figure(run, track) && bh_ab_control_matches(run->task, track->label))
+      g_ptr_array_add(able, track);
+  }
+  if (!able->len)
+    return NULL;
+  g_ptr_array_sort_with_data(able, compare_costs, run);
+  const guint half = run->task->control_glob ? 1 : (able->len + 1) / 2;
+  return able->pdata[bh_ab_draw(run->task->seed, half)];
+}
+
+static gboolean add_control(Run *run, GPtrArray *active, GError **error) {
+  const Track *track = run->task->no_control || run->control ? NULL : choose_control(run);
+  g_autofree char *note = NULL;
+  if (!track)
+    return TRUE;
+  run->control = bh_control_new(track->cell[0], bh_visits_folder(run->visits), &note, error);
+  if (!run->control)
+    return FALSE;
+  if (note) {
+    g_autoptr(JsonObject) line = json_object_new();
+    json_object_set_string_member(line, "type", "note");
+    json_object_set_string_member(line, "text", note);
+    if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
+      return FALSE;
+  }
+  Track *own = add_track(run, track->label, track->cell[0], bh_control_cell(run->control), bh_ab_control_arms);
+  g_ptr_array_add(active, own);
+  return over(run) || visit_pair(run, own, 0, error);
+}
+
+/* ---- Stages ---- */
+
+static void tell_round(const Run *run, const char *stage, guint round, guint rounds, guint pairs) {
+  if (run->watcher && run->watcher->round)
+    run->watcher->round(run->watcher->user, stage, round, rounds, pairs);
+}
+
+static guint already(const Run *run, const GPtrArray *tracks, guint from, guint to) {
+  guint n = 0;
+  for (guint i = 0; i < tracks->len; i++)
+    for (guint round = from; round < to; round++)
+      n += (record_of(run, tracks->pdata[i], 0, round) != NULL) + (record_of(run, tracks->pdata[i], 1, round) != NULL);
+  return n;
+}
+
+/* A stage is a run of its own for who watches: only at its beginning is it known how much there is to do. */
+static void tell_stage(const Run *run, const GPtrArray *tracks, guint extra, guint from, guint to) {
+  const BhWatcher *w = run->watcher ? run->watcher->visits : NULL;
+  if (w && w->started)
+    w->started(w->user, run->task->plan[0], 2 * (tracks->len + extra) * (to - from), already(run, tracks, from, to));
+}
+
+static void tell_stage_end(Run *run) {
+  const BhWatcher *w = run->watcher ? run->watcher->visits : NULL;
+  if (w && w->finished)
+    w->finished(w->user, bh_visits_interrupted(run->visits));
+}
+
+static gboolean screen(Run *run, GError **error) {
+  const guint rounds = run->task->rule.screen_rounds;
+  g_autoptr(GPtrArray) active = g_ptr_array_new(); /* of Track, theirs */
+  for (guint i = 0; i < run->tracks->len; i++)
+    g_ptr_array_add(active, run->tracks->pdata[i]);
+  tell_stage(run, active, !run->task->no_control, 0, rounds);
+  gboolean ok = TRUE;
+  for (guint round = 0; ok && round < rounds && !over(run); round++) {
+    tell_round(run, "screen", round, rounds, active->len);
+    ok = run_round(run, active, round, error);
+    if (ok && round == 0 && !over(run))
+      ok = add_control(run, active, error);
+  }
+  tell_stage_end(run);
+  return ok;
+}
+
+static gboolean is_suspect(const Run *run, const Track *track) {
+  const BhRule *rule = &run->task->rule;
+  if (bh_ab_failures(run->results, &track->where, rule->screen_rounds))
+    return FALSE; /* gets no verdict */
+  g_autoptr(BhAbSeries) series = bh_ab_series_new(run->results, &track->where, 0, rule->screen_rounds);
+  return series->d->len && !series->dropped &&
+         bh_rule_suspects(rule, (const double *)(gconstpointer)series->d->data, series->d->len);
+}
+
+static gboolean confirm(Run *run, GError **error) {
+  const BhRule *rule = &run->task->rule;
+  g_autoptr(GPtrArray) suspects = g_ptr_array_new(); /* of Track, theirs */
+  for (guint i = 0; i < run->tracks->len; i++)
+    if (is_suspect(run, run->tracks->pdata[i]))
+      g_ptr_array_add(suspects, run->tracks->pdata[i]);
+  if (!suspects->len || over(run))
+    return TRUE;
+  tell_stage(run, suspects, 0, rule->screen_rounds, all_rounds(run));
+  gboolean ok = TRUE;
+  for (guint round = 0; ok && round < rule->confirm_rounds && !over(run); round++) {
+    tell_round(run, "confirm", round, rule->confirm_rounds, suspects->len);
+    ok = run_round(run, suspects, rule->screen_rounds + round, error);
+  }
+  tell_stage_end(run);
+  return ok;
+}
+
+/* ---- The whole ---- */
+
+static void close_run(Run *run) {
+  gint64 inside_ns = 0;
+  if (run->visits) {
+    run->summary->visits = bh_visits_count(run->visits);
+    run->summary->interrupted = bh_visits_interrupted(run->visits);
+    inside_ns = bh_visits_inside_ns(run->visits);
+  }
+  g_clear_pointer(&run->visits, bh_visits_close);
+  g_clear_pointer(&run->control, bh_control_free);
+  g_ptr_array_unref(run->tracks);
+  const gint64 wall_ns = (gint64)bh_clock_now_ns() - run->start_ns;
+  run->summary->wall_s = (double)wall_ns * 1e-9;
+  run->summary->overhead_s = (double)MAX(wall_ns - inside_ns, 0) * 1e-9;
+}
+
+gboolean bh_ab_measure(const BhAbTask *task, BhJournal *journal, BhResults *results, const BhAbWatcher *watcher,
+                       BhAbSummary *ret_summary, GError **error) {
+  Run run = {.task = task, .journal = journal, .results = results, .watcher = watcher, .summary = ret_summary};
+  *ret_summary = (BhAbSummary){0};
+  run.start_ns = (gint64)bh_clock_now_ns();
+  run.tracks = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < task->pairs->len; i++) {
+    const BhAbPair *pair = task->pairs->pdata[i];
+    add_track(&run, pair->label, pair->side[0], pair->side[1], bh_ab_arms);
+  }
+  run.visits = bh_visits_open(journal, watcher ? watcher->visits : NULL, error);
+  const gboolean ok = run.visits && screen(&run, error) && confirm(&run, error);
+  close_run(&run);
+  return ok;
+}
