@@ -290,11 +290,9 @@ static gboolean paired_ratio(BhRatio *ratio, const BhMerged *base, const BhMerge
 
 /* Of too few rounds for pairs: from both medians' intervals over samples. */
 static void ratio_interval(BhRatio *ratio, const GArray *base, const GArray *cell) {
-  const BhSummary first = bh_stats_summary_series(doubles(base), base->len);
-  const BhSummary second = bh_stats_summary_series(doubles(cell), cell->len);
-  if (!first.has_interval || !second.has_interval)
+  if (base->len < 6 || cell->len < 6)
     ratio->why = "fewer than 6 samples";
-  else if (!bh_stats_ratio_interval(&first, &second, &ratio->low, &ratio->high))
+  else if (!bh_stats_ratio_interval(doubles(base), base->len, doubles(cell), cell->len, &ratio->low, &ratio->high))
     ratio->why = "times of 0 ns";
   else
     ratio->basis = BH_BASIS_SAMPLES;

@@ -107,27 +107,41 @@ static double stretched(double median, double limit, double stretch, gboolean as
   return bh_sorted_to_double(median + stretch * ((long double)limit - median));
 }
 
-BhSummary bh_stats_summary_series(const double *x, guint n) {
-  BhSummary summary = summary_at(x, n, 0.95);
+/* `least_z`: autocorrelation below this many standard errors is taken for chance. */
+static BhSummary series_summary(const double *x, guint n, double confidence, double least_z) {
+  BhSummary summary = summary_at(x, n, confidence);
   if (!summary.has_interval)
     return summary;
-  const double worth = n / bh_stats_effective_n(x, n);
+  const double worth = n / bh_stats_effective_n(x, n), r = (worth - 1) / (worth + 1);
+  if (r * sqrt(n) <= least_z)
+    return summary;
   const double stretch = sqrt(worth) * (1 + 4 * (worth - 1) / n);
-  if (stretch > 1) {
-    const gboolean positive = summary.low > 0;
-    summary.low = stretched(summary.median, summary.low, stretch, positive);
-    summary.high = stretched(summary.median, summary.high, stretch, positive);
-  }
+  const gboolean positive = summary.low > 0;
+  summary.low = stretched(summary.median, summary.low, stretch, positive);
+  summary.high = stretched(summary.median, summary.high, stretch, positive);
   return summary;
 }
 
-gboolean bh_stats_ratio_interval(const BhSummary *x, const BhSummary *y, double *ret_low, double *ret_high) {
-  if (!x->has_interval || !y->has_interval || !(x->low > 0) || !(y->low > 0))
+BhSummary bh_stats_summary_series(const double *x, guint n) {
+  return series_summary(x, n, 0.95, 0);
+}
+
+/* What is recovered from two short intervals covers more than each, as half widths vary from sample to sample. */
+static BhSummary side_of_ratio(const double *x, guint n) {
+  return series_summary(x, n, 0.95 - 0.15 / MAX(n, 1), 1.64);
+}
+
+gboolean bh_stats_ratio_interval(const double *x, guint n, const double *y, guint m, double *ret_low,
+                                 double *ret_high) {
+  if (n < 6 || m < 6)
     return FALSE;
-  const long double ratio = logl(x->median) - logl(y->median);
-  const long double x_down = logl(x->median) - logl(x->low), x_up = logl(x->high) - logl(x->median);
-  const long double y_down = logl(y->median) - logl(y->low), y_up = logl(y->high) - logl(y->median);
-  const double low = (double)expl(ratio - hypotl(x_down, y_up)), high = (double)expl(ratio + hypotl(x_up, y_down));
+  const BhSummary first = side_of_ratio(x, n), second = side_of_ratio(y, m);
+  if (!first.has_interval || !second.has_interval || !(first.low > 0) || !(second.low > 0))
+    return FALSE;
+  const long double middle = logl(first.median), other = logl(second.median), ratio = middle - other;
+  const long double down = hypotl(middle - logl(first.low), logl(second.high) - other);
+  const long double up = hypotl(logl(first.high) - middle, other - logl(second.low));
+  const double low = (double)expl(ratio - down), high = (double)expl(ratio + up);
   if (!(low > 0) || !isfinite(high))
     return FALSE;
   *ret_low = low;

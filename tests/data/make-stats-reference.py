@@ -39,7 +39,7 @@ def interval(x, confidence):
 
 def main():
     rng = np.random.default_rng(20240607)
-    print("# sample: n values | median mean min max p95 q10 q37 q99.9 cv | rank(0.95) low high")
+    print("# sample: n values | median mean min max p95 q10 q37 q99.9 cv | rank(0.95) low high (96 %)")
     makers = [
         lambda n: rng.normal(1e6, 1e4, n),
         lambda n: rng.lognormal(3, 2, n),
@@ -59,7 +59,7 @@ def main():
             figures = [np.median(x), float(mean), x.min(), x.max()] + [np.quantile(x, q) for q in (.95, .1, .37, .999)]
             figures.append(float(cv))
             print("sample", n, *map(repr, map(float, x)), "|", *map(repr, map(float, figures)), "|", rank(n, 0.95),
-                  *map(repr, interval(x, 0.95)))
+                  *map(repr, interval(x, 0.96)))
     print("# rank: n confidence rank")
     for n in list(range(1, 61)) + [99, 100, 101, 500, 999, 1000, 5000, 15999, 16000, 16001, 50001, 100000, 123457]:
         for confidence in (0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.999):

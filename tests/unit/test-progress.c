@@ -118,9 +118,9 @@ static void test_plain(void) {
   g_autofree char *text = play(&(Case){.label = label_zero});
   g_assert_cmpstr(text, ==,
                   "going on: 9 of 12 cell runs are in the journal\n"
-                  "[10/12] ok  prime n=1000 cost=equal | one  1.000 ms +-0.6%\n"
+                  "[10/12] ok  prime n=1000 cost=equal | one  1.000 ms +-0.8%\n"
                   "[11/12] wrong  prime n=1000 | pool workers=2  7 is no prime\n"
-                  "[12/12] ok  nap | other  1.000 ms +-0.6%\n");
+                  "[12/12] ok  nap | other  1.000 ms +-0.8%\n");
   /* A dumb terminal gets the same. */
   g_autofree char *dumb = play(&(Case){.label = label_zero, .columns = 80, .term = "dumb"});
   g_autoptr(GString) lines = g_string_new(dumb);

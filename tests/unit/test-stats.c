@@ -82,17 +82,18 @@ static void test_reference(void) {
   g_assert_cmpuint(ranks, ==, 511);
 }
 
-/* n = 6 is the first with an interval: [1st, 6th] has 31/32, [2nd, 5th] 25/32, so I = 1/10 and w = 5 I / (1 + 4 I) =
- * 5/14. n = 10: [2nd, 9th] has 1 - 22/1024, [3rd, 8th] 1 - 112/1024; I = 73/225, w = 8 I / (2 + 6 I) = 73/111. */
+/* n = 6 is the first with an interval: [1st, 6th] has 31/32, [2nd, 5th] 25/32, so at 96 % I = 7/150 and w = 5 I / (1 +
+ * 4 I) = 35/178. n = 10: [2nd, 9th] has 1 - 22/1024, [3rd, 8th] 1 - 112/1024; I = 79/375, w = 8 I / (2 + 6 I) =
+ * 316/612. */
 static void test_by_hand(void) {
   const double x[] = {9, 1, 8, 2, 7, 3, 6, 4, 5, 10};
   const BhSummary six = bh_stats_summary(x, 6), ten = bh_stats_summary(x, 10), five = bh_stats_summary(x, 5);
   g_assert_false(five.has_interval);
-  assert_close(six.low, 1 + 5 / 14.);
-  assert_close(six.high, 9 - 5 / 14.);
+  assert_close(six.low, 1 + 35 / 178.);
+  assert_close(six.high, 9 - 35 / 178.);
   g_assert_cmpfloat(ten.median, ==, 5.5);
-  assert_close(ten.low, 2 + 73 / 111.);
-  assert_close(ten.high, 9 - 73 / 111.);
+  assert_close(ten.low, 2 + 316 / 612.);
+  assert_close(ten.high, 9 - 316 / 612.);
   assert_close(ten.cv, sqrt(82.5 / 9) / 5.5);
   assert_close(ten.p95, 9.55);
 }
@@ -134,27 +135,24 @@ static void test_median_interval(void) {
   assert_close(high, 9);
 }
 
-/* 100 [90, 120] / 50 [40, 55]: ln low = ln 2 - hypot(ln(100/90), ln(55/50)), ln high = ln 2 + hypot(ln 1.2, ln 1.25).
- */
+/* x has 6 figures, y is 2 of them: both at 92.5 %, so I = (31/32 - .925) / (3/16) = 7/30 and w = 5 I / (1 + 4 I). */
 static void test_ratio(void) {
-  const BhSummary x = {.median = 100, .low = 90, .high = 120, .has_interval = TRUE};
-  const BhSummary y = {.median = 50, .low = 40, .high = 55, .has_interval = TRUE};
-  const BhSummary none = {.median = 50, .low = 40, .high = 55}, zero = {.median = 1, .high = 2, .has_interval = TRUE};
-  double low, high;
-  g_assert_true(bh_stats_ratio_interval(&x, &y, &low, &high));
-  assert_close(low, 2 * exp(-sqrt(pow(log(100 / 90.), 2) + pow(log(1.1), 2))));
-  assert_close(high, 2 * exp(sqrt(pow(log(1.2), 2) + pow(log(1.25), 2))));
-  double low2, high2;
-  g_assert_true(bh_stats_ratio_interval(&y, &x, &low2, &high2)); /* the reciprocal's is the reciprocal */
+  const double x[] = {160, 100, 90, 120, 80, 110}, y[] = {50, 40, 55, 45, 80, 60}, w = 7. / 6 / (1 + 14. / 15);
+  const double zero[] = {0, 0, 0, 1, 2, 3}, tiny[] = {1e-300, 1e-300, 1e-300, 1e-300, 1e-300, 1e-300};
+  const double large[] = {1e300, 1e300, 1e300, 1e300, 1e300, 1e300};
+  const double x_low = 80 + 10 * w, x_high = 160 - 40 * w, y_low = 40 + 5 * w, y_high = 80 - 20 * w;
+  double low, high, low2, high2;
+  g_assert_true(bh_stats_ratio_interval(x, 6, y, 6, &low, &high));
+  assert_close(low, 105 / 52.5 * exp(-sqrt(pow(log(105 / x_low), 2) + pow(log(y_high / 52.5), 2))));
+  assert_close(high, 105 / 52.5 * exp(sqrt(pow(log(x_high / 105), 2) + pow(log(52.5 / y_low), 2))));
+  g_assert_true(bh_stats_ratio_interval(y, 6, x, 6, &low2, &high2)); /* the reciprocal's is the reciprocal */
   assert_close(low2, 1 / high);
   assert_close(high2, 1 / low);
-  g_assert_false(bh_stats_ratio_interval(&x, &none, &low, &high));
-  g_assert_false(bh_stats_ratio_interval(&none, &x, &low, &high));
-  g_assert_false(bh_stats_ratio_interval(&x, &zero, &low, &high));
-  const BhSummary tiny = {.median = 1e-300, .low = 1e-300, .high = 1e-300, .has_interval = TRUE};
-  const BhSummary large = {.median = 1e300, .low = 1e300, .high = 1e300, .has_interval = TRUE};
-  g_assert_false(bh_stats_ratio_interval(&large, &tiny, &low, &high));
-  g_assert_false(bh_stats_ratio_interval(&tiny, &large, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(x, 5, y, 6, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(x, 6, y, 0, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(x, 6, zero, 6, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(large, 6, tiny, 6, &low, &high));
+  g_assert_false(bh_stats_ratio_interval(tiny, 6, large, 6, &low, &high));
 }
 
 /* Samples in rising order are worth few: the interval grows by sqrt(D) (1 + 4 (D-1) / n), here with r at its limit of
@@ -166,18 +164,24 @@ static void test_series_summary(void) {
     turns[i] = 1000 + (i % 2 ? 20 - i / 2. : 20 + i / 2.);
     below[i] = -1000. - i;
   }
-  const BhSummary plain = bh_stats_summary(up, 40), stretched = bh_stats_summary_series(up, 40);
+  BhSummary plain = bh_stats_summary(up, 40);
+  const BhSummary stretched = bh_stats_summary_series(up, 40);
+  g_assert_true(bh_stats_median_interval(up, 40, 0.95, &plain.low, &plain.high));
   const double stretch = sqrt(39) * (1 + 4 * 38 / 40.);
   assert_close(stretched.median, plain.median);
   assert_close(log(stretched.low / plain.median), stretch * log(plain.low / plain.median));
   assert_close(log(stretched.high / plain.median), stretch * log(plain.high / plain.median));
-  const BhSummary same = bh_stats_summary_series(turns, 40), alike = bh_stats_summary(turns, 40);
-  assert_close(same.low, alike.low);
-  assert_close(same.high, alike.high);
+  double low, high;
+  const BhSummary same = bh_stats_summary_series(turns, 40);
+  g_assert_true(bh_stats_median_interval(turns, 40, 0.95, &low, &high));
+  assert_close(same.low, low);
+  assert_close(same.high, high);
   const BhSummary few = bh_stats_summary_series(up, 9); /* too few to tell */
-  assert_close(few.low, bh_stats_summary(up, 9).low);
-  const BhSummary under = bh_stats_summary_series(below, 40), flat = bh_stats_summary(below, 40);
-  assert_close(under.high - under.median, stretch * (flat.high - flat.median));
+  g_assert_true(bh_stats_median_interval(up, 9, 0.95, &low, &high));
+  assert_close(few.low, low);
+  const BhSummary under = bh_stats_summary_series(below, 40); /* below 0: not as logarithms */
+  g_assert_true(bh_stats_median_interval(below, 40, 0.95, &low, &high));
+  assert_close(under.high - under.median, stretch * (high - under.median));
   double wild[20]; /* no overflow */
   for (guint i = 0; i < 20; i++)
     wild[i] = i < 10 ? DBL_MIN : DBL_MAX;
