@@ -278,12 +278,9 @@ static GArray *paired_ratios(const BhMerged *base, const BhMerged *cell, RoundVa
 
 static gboolean paired_ratio(BhRatio *ratio, const BhMerged *base, const BhMerged *cell, RoundValue value) {
   g_autoptr(GArray) ratios = paired_ratios(base, cell, value);
-  if (!ratios)
+  if (!ratios || !over_rounds(cell, ratios, &ratio->low, &ratio->high))
     return FALSE;
-  const BhSummary summary = bh_stats_summary(doubles(ratios), ratios->len);
-  ratio->ratio = summary.median;
-  ratio->low = summary.low;
-  ratio->high = summary.high;
+  ratio->ratio = bh_stats_median(doubles(ratios), ratios->len);
   ratio->basis = BH_BASIS_ROUNDS;
   return TRUE;
 }

@@ -74,8 +74,8 @@ static void test_color(void) {
 }
 
 /* 10 rounds; the medians of round r are 100 + r and 50 + r us, and so are the totals in ms. By hand: medians 104.5
- * and 54.5; aimed at 96 % the limits lie 79/153 of the way (test-stats.c) from the 2nd to the 3rd, and so from the other end.
- * Ratios fall with r: (100 + r) / (50 + r); their middle two are of rounds 4 and 5. */
+ * and 54.5; at 95 % the limits lie 73/111 of the way (test-stats.c) from the 2nd to the 3rd, and so from the
+ * other end. Ratios fall with r: (100 + r) / (50 + r); their middle two are of rounds 4 and 5. */
 static void test_rounds(void) {
   g_autoptr(BhResults) results = load("rounds.jsonl");
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
@@ -84,7 +84,7 @@ static void test_rounds(void) {
   g_assert_true(serial->base == serial && pthread->base == serial);
   g_assert_cmpint(serial->steady.basis, ==, BH_BASIS_ROUNDS);
   g_assert_cmpfloat(serial->steady.median, ==, 104500);
-  const double w = 79. / 153;
+  const double w = 73. / 111;
   g_assert_cmpfloat_with_epsilon(serial->steady.low, 101000 + 1000 * w, 1e-6);
   g_assert_cmpfloat_with_epsilon(serial->steady.high, 108000 - 1000 * w, 1e-6);
   g_assert_cmpfloat_with_epsilon(pthread->steady.low, 51000 + 1000 * w, 1e-6);
@@ -164,6 +164,31 @@ static void test_mixed_rounds(void) {
   g_assert_null(good->base);
   g_assert_false(good->speedup.exists);
   g_assert_cmpint(bh_report_exit_status(results, FALSE), ==, BH_EXIT_WRONG);
+}
+
+/* Base in rounds 0..6, the other in 0..3, 5..8: six in common, with ratios 2 2 2 2 and then 4 in rounds 5 and 6; the
+ * rounds that only one of them has (base 4, the other 7 and 8) count for nothing. A drift by 10 in both cancels. */
+static void test_common_rounds(void) {
+#define BOTH(round, base, other) CELL("a", "serial", round, 1, OK(base)) CELL("b", "pool", round, 2, OK(other))
+  g_autoptr(BhResults) results =
+      parse(RUN BOTH(0, "100", "50") BOTH(1, "1000", "500") BOTH(2, "100", "50") BOTH(3, "1000", "500")
+                CELL("a", "serial", 4, 1, OK("7777")) BOTH(5, "100", "25") BOTH(6, "1000", "250")
+                    CELL("b", "pool", 7, 2, OK("1")) CELL("b", "pool", 8, 2, OK("1")));
+  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  const BhMerged *pool = by_id(cells, "b");
+  g_assert_cmpint(pool->speedup.basis, ==, BH_BASIS_ROUNDS);
+  g_assert_cmpfloat_with_epsilon(pool->speedup.ratio, 2, 1e-12);
+  g_assert_cmpfloat_with_epsilon(pool->speedup.low, 2, 1e-12);
+  g_assert_cmpfloat_with_epsilon(pool->speedup.high, 4, 1e-12);
+  /* Five in common: from the two medians, over samples. */
+  g_autoptr(BhResults) fewer =
+      parse(RUN BOTH(0, "100,100", "50,50") BOTH(1, "100,100", "50,50") BOTH(2, "100,100", "50,50")
+                BOTH(3, "100,100", "50,50") BOTH(4, "100,100", "50,50") CELL("a", "serial", 5, 1, OK("100")));
+  g_autoptr(GPtrArray) few = bh_merge_cells(fewer);
+  const BhMerged *other = by_id(few, "b");
+  g_assert_cmpint(other->speedup.basis, ==, BH_BASIS_SAMPLES);
+  g_assert_cmpfloat_with_epsilon(other->speedup.ratio, 2, 1e-12);
+  g_assert_cmpfloat_with_epsilon(other->speedup.low, 2, 1e-12);
 }
 
 static void test_base_choice(void) {
@@ -287,6 +312,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/table/rounds", test_rounds);
   g_test_add_func("/table/pools", test_pools);
   g_test_add_func("/table/mixed-rounds", test_mixed_rounds);
+  g_test_add_func("/table/common-rounds", test_common_rounds);
   g_test_add_func("/table/base-choice", test_base_choice);
   g_test_add_func("/table/no-nan", test_no_nan);
   g_test_add_func("/table/hostile-text", test_hostile_text);
