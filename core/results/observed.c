@@ -31,7 +31,13 @@ static BhObserved observed(const BhMerged *cell, const BhPrimary *primary) {
 
 BhObserved bh_observed_cpu(const BhMerged *cell) {
   const BhPrimary primary = {.kind = BH_PRIMARY_CPU};
-  return observed(cell, &primary);
+  BhObserved result = observed(cell, &primary);
+  for (guint i = 0; !result.exists && i < cell->rounds->len; i++) {
+    JsonObject *line = ((const BhCellRecord *)g_ptr_array_index(cell->rounds, i))->record;
+    const char *why = bh_fields_string(bh_fields_object(line, "cpu"), "unavailable");
+    result.why = why ? why : result.why;
+  }
+  return result;
 }
 
 BhObserved bh_observed_counter(const BhMerged *cell, const char *name) {

@@ -17,30 +17,18 @@ typedef struct {
 } Rule;
 
 static const Rule rules[] = {
-    {"status", TEXT, FALSE},
-    {"reason", TEXT, TRUE},
-    {"variant", TEXT, FALSE},
-    {"primary_reason", TEXT, TRUE},
-    {"steady", OBJECT, TRUE},
-    {"total", OBJECT, TRUE},
-    {"cold_ns", NUMBER, TRUE},
-    {"phases_ns", NUMBERS_BY_NAME, TRUE},
-    {"worker_phases", OBJECT, TRUE},
-    {"throughput", NUMBERS_BY_NAME, TRUE},
-    {"cost", OBJECT, TRUE},
-    {"cpu", OBJECT, TRUE},
-    {"samples", OBJECT, TRUE},
-    {"flagged", OBJECT, TRUE},
-    {"counters", OBJECT, TRUE},
-    {"process_peak_bytes", INT, TRUE},
-    {"metrics", OBJECT, TRUE},
-    {"facts", TEXTS_BY_NAME, TRUE},
-    {"workers", INT, TRUE},
-    {"placement", ARRAY, TRUE},
-    {"footprint_bytes", INT, TRUE},
-    {"flags", TEXTS, TRUE},
-    {"kernels", ARRAY, TRUE},
-    {"log", TEXTS, TRUE},
+    {"status", TEXT, FALSE},         {"reason", TEXT, TRUE},
+    {"variant", TEXT, FALSE},        {"primary_reason", TEXT, TRUE},
+    {"steady", OBJECT, TRUE},        {"total", OBJECT, TRUE},
+    {"cold_ns", NUMBER, TRUE},       {"phases_ns", NUMBERS_BY_NAME, TRUE},
+    {"worker_phases", OBJECT, TRUE}, {"throughput", NUMBERS_BY_NAME, TRUE},
+    {"cost", OBJECT, TRUE},          {"cpu", OBJECT, TRUE},
+    {"samples", OBJECT, TRUE},       {"flagged", OBJECT, TRUE},
+    {"counters", OBJECT, TRUE},      {"process_peak_bytes", INT, TRUE},
+    {"metrics", OBJECT, TRUE},       {"facts", TEXTS_BY_NAME, TRUE},
+    {"workers", INT, TRUE},          {"placement", ARRAY, TRUE},
+    {"footprint_bytes", INT, TRUE},  {"flags", TEXTS, TRUE},
+    {"kernels", ARRAY, TRUE},        {"log", TEXTS, TRUE},
 };
 
 static gboolean is_number(JsonNode *node) {
@@ -50,6 +38,10 @@ static gboolean is_number(JsonNode *node) {
 
 static gboolean is_text(JsonNode *node) {
   return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
+}
+
+static gboolean is_number_or_null(JsonNode *node) {
+  return JSON_NODE_HOLDS_NULL(node) || is_number(node);
 }
 
 /* NULL may stand for a number that does not exist. */
@@ -187,11 +179,13 @@ static char *check_observed(JsonObject *result) {
   JsonObjectIter iter;
   const char *name;
   JsonNode *node;
-  char *wrong = is_there(result, "cpu") ? check_times(json_object_get_object_member(result, "cpu"), "cpu") : NULL;
+  JsonObject *cpu = is_there(result, "cpu") ? json_object_get_object_member(result, "cpu") : NULL;
+  JsonNode *why = cpu ? json_object_get_member(cpu, "unavailable") : NULL;
+  char *wrong = cpu && !(why && is_text(why)) ? check_times(cpu, "cpu") : NULL;
   if (is_there(result, "samples")) {
     json_object_iter_init(&iter, json_object_get_object_member(result, "samples"));
     while (!wrong && json_object_iter_next(&iter, &name, &node))
-      if (!all_elements(node, is_number))
+      if (!all_elements(node, is_number_or_null))
         wrong = g_strdup_printf("'samples.%s' must be a list of numbers", name);
   }
   if (is_there(result, "counters")) {

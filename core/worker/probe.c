@@ -5,6 +5,7 @@
 
 #include "counters/counters.h"
 #include "stats/summary.h"
+#include "worker/cpu-time.h"
 #include "worker/record.h"
 
 #include <math.h>
@@ -19,6 +20,10 @@
  * sample that lasts seconds has some, on the quietest machine. A sample below 100 ms is flagged by its first. */
 #define SWITCHES_PER_S 10.0
 #define WHOLE_SHARE 0.9999 /* of the time: a counter that counted for less is extrapolated, and said to be */
+/* A sample with spinning workers in processes of their own has no CPU time below this: it may be a tick wrong (up to
+ * 10 ms; bh_cpu_time_settle). */
+#define COARSE_WALL_NS (100 * 1000 * 1000)
+#define NONE (-1.0) /* in a series: not known of this sample */
 #define NS_PER_S UINT64_C(1000000000)
 
 /* Kept per sample, in this order. Times are per run, counts of the whole sample: a disturbance is no part of a run. */
@@ -29,12 +34,14 @@ static const char *const series_names[N_SERIES] = {"cpu_ns", "wait_ns", "user_ns
 /* One reading of everything; the difference of two is a sample's. */
 typedef struct {
   struct rusage self, children; /* this process with all its threads; what it started and has reaped */
-  guint64 own_ns, others_ns;    /* CPU time: of this process; of workers in processes of their own */
-  guint64 worker_ns;            /* of the only worker, this thread */
+  guint64 cpu_ns;               /* of this process and of workers in processes of their own */
+  guint64 worker_ns;            /* of this thread */
 } Reading;
 
 struct BhProbe {
-  GArray *clocks; /* of clockid_t: CPU time of every worker's process but this one */
+  BhCpuTime *cpu_time;
+  gboolean coarse; /* the sample just ended has no CPU time that means anything */
+  GArray *cpu_ns;  /* of double: of kept samples that have one */
   guint workers;
   gboolean expect_busy; /* one worker, in this thread, that does not wait by design */
   Reading before, after;
@@ -58,7 +65,8 @@ static char *groups_of(const BhMeasure *measure) {
 
 BhProbe *bh_probe_new(const BhMeasure *measure) {
   BhProbe *probe = g_new0(BhProbe, 1);
-  probe->clocks = g_array_new(FALSE, FALSE, sizeof(clockid_t));
+  probe->cpu_time = bh_cpu_time_new();
+  probe->cpu_ns = g_array_new(FALSE, FALSE, sizeof(double));
   for (guint i = 0; i < N_SERIES; i++)
     probe->kept[i] = g_array_new(FALSE, FALSE, sizeof(double));
   g_autofree char *groups = groups_of(measure);
@@ -72,7 +80,8 @@ BhProbe *bh_probe_new(const BhMeasure *measure) {
 void bh_probe_free(BhProbe *probe) {
   if (!probe)
     return;
-  g_array_unref(probe->clocks);
+  bh_cpu_time_free(probe->cpu_time);
+  g_array_unref(probe->cpu_ns);
   for (guint i = 0; i < N_SERIES; i++)
     g_array_unref(probe->kept[i]);
   bh_counters_free(probe->counters);
@@ -94,16 +103,6 @@ static char *read_status(gint64 tid) {
   return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
 }
 
-static void add_process(BhProbe *probe, pid_t pid) {
-  clockid_t clock;
-  if (pid <= 0 || pid == getpid() || clock_getcpuclockid(pid, &clock))
-    return;
-  for (guint i = 0; i < probe->clocks->len; i++)
-    if (g_array_index(probe->clocks, clockid_t, i) == clock)
-      return;
-  g_array_append_val(probe->clocks, clock);
-}
-
 void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
   if (!probe)
     return;
@@ -111,12 +110,10 @@ void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
   int tid = 0;
   g_autoptr(JsonNode) placement = bh_arena_placement(session->arena, &misplaced);
   JsonArray *places = json_node_get_array(placement);
-  g_array_set_size(probe->clocks, 0);
+  bh_cpu_time_find(probe->cpu_time, placement);
   for (guint i = 0; i < json_array_get_length(places); i++) {
     JsonObject *place = json_array_get_object_element(places, i);
     tid = (int)json_object_get_int_member(place, "pid");
-    g_autofree char *status = read_status(tid);
-    add_process(probe, (pid_t)status_field(status, "\nTgid:"));
   }
   probe->workers = MAX(session->needs.workers, 1);
   /* A worker elsewhere sleeps between runs, and one with threads or programs of its own waits for those. */
@@ -128,20 +125,10 @@ void bh_probe_find_workers(BhProbe *probe, const BhSession *session) {
 
 /* ---- Around a sample ---- */
 
-static guint64 cpu_ns(clockid_t clock) {
+static guint64 thread_cpu_ns(void) {
   struct timespec t;
-  return clock_gettime(clock, &t) ? 0 : (guint64)t.tv_sec * NS_PER_S + (guint64)t.tv_nsec;
-}
-
-static guint64 others_cpu_ns(const BhProbe *probe) {
-  guint64 sum_ns = 0;
-  for (guint i = 0; i < probe->clocks->len; i++)
-    sum_ns += cpu_ns(g_array_index(probe->clocks, clockid_t, i));
-  return sum_ns;
-}
-
-static guint64 worker_cpu_ns(const BhProbe *probe) {
-  return probe->expect_busy ? cpu_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (guint64)t.tv_sec * NS_PER_S + (guint64)t.tv_nsec;
 }
 
 void bh_probe_begin(BhProbe *probe) {
@@ -149,9 +136,8 @@ void bh_probe_begin(BhProbe *probe) {
     return;
   getrusage(RUSAGE_CHILDREN, &probe->before.children);
   getrusage(RUSAGE_SELF, &probe->before.self);
-  probe->before.others_ns = others_cpu_ns(probe);
-  probe->before.worker_ns = worker_cpu_ns(probe);
-  probe->before.own_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID); /* last here, first there: least of it is our own */
+  probe->before.worker_ns = thread_cpu_ns();
+  probe->before.cpu_ns = bh_cpu_time_now_ns(probe->cpu_time);
   bh_counters_start(probe->counters);
 }
 
@@ -173,9 +159,10 @@ void bh_probe_end(BhProbe *probe, guint inner, guint64 wall_ns) {
     return;
   const Reading *before = &probe->before, *after = &probe->after;
   bh_counters_stop(probe->counters);
-  probe->after.own_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-  probe->after.worker_ns = worker_cpu_ns(probe);
-  probe->after.others_ns = others_cpu_ns(probe);
+  const gboolean settled = bh_cpu_time_settle(probe->cpu_time);
+  probe->after.cpu_ns = bh_cpu_time_now_ns(probe->cpu_time);
+  probe->after.worker_ns = thread_cpu_ns();
+  probe->coarse = !settled && wall_ns < COARSE_WALL_NS;
   getrusage(RUSAGE_SELF, &probe->after.self);
   getrusage(RUSAGE_CHILDREN, &probe->after.children);
   bh_counters_collect(probe->counters);
@@ -183,8 +170,7 @@ void bh_probe_end(BhProbe *probe, guint inner, guint64 wall_ns) {
   probe->wall_ns = wall_ns;
   double *last = probe->last;
   const double reaped_ns = TIME_OF(children, ru_utime) + TIME_OF(children, ru_stime);
-  last[CPU] =
-      (since(before->own_ns, after->own_ns) + since(before->others_ns, after->others_ns) + reaped_ns) / probe->inner;
+  last[CPU] = probe->coarse ? NONE : (since(before->cpu_ns, after->cpu_ns) + reaped_ns) / probe->inner;
   const double idle_ns = (double)wall_ns - since(before->worker_ns, after->worker_ns);
   last[WAIT] = probe->expect_busy ? MAX(idle_ns, 0) / probe->inner : 0;
   last[USER] = (TIME_OF(self, ru_utime) + TIME_OF(children, ru_utime)) / probe->inner;
@@ -208,6 +194,8 @@ void bh_probe_keep(BhProbe *probe) {
     return;
   for (guint i = 0; i < N_SERIES; i++)
     g_array_append_val(probe->kept[i], probe->last[i]);
+  if (!probe->coarse)
+    g_array_append_val(probe->cpu_ns, probe->last[CPU]);
   for (guint i = 0; i < probe->counted->len; i++) {
     double value;
     if (counter_value(probe, i, &value))
@@ -231,7 +219,7 @@ gboolean bh_probe_value(const BhProbe *probe, const BhPrimary *primary, double *
     return TRUE;
   case BH_PRIMARY_CPU:
     *ret = probe->last[CPU];
-    return TRUE;
+    return !probe->coarse;
   case BH_PRIMARY_COUNTER:
     for (guint i = 0; i < bh_counters_n(probe->counters); i++)
       if (!strcmp(bh_counters_name(probe->counters, i), primary->name))
@@ -257,7 +245,10 @@ static double tidy(double x) {
 static JsonArray *series_array(const GArray *values) {
   JsonArray *array = json_array_sized_new(values->len);
   for (guint i = 0; i < values->len; i++)
-    json_array_add_double_element(array, tidy(g_array_index(values, double, i)));
+    if (g_array_index(values, double, i) == NONE)
+      json_array_add_null_element(array);
+    else
+      json_array_add_double_element(array, tidy(g_array_index(values, double, i)));
   return array;
 }
 
@@ -321,15 +312,27 @@ static JsonObject *counters_object(const BhProbe *probe) {
   return object;
 }
 
+static JsonObject *cpu_object(const BhProbe *probe) {
+  if (!probe->cpu_ns->len) {
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "unavailable",
+                                  "workers in processes of their own did not sleep after their part, and of those the "
+                                  "kernel tells CPU time only once a tick: ask for the counters of the kernel "
+                                  "(task-clock), or for samples of 100 ms (min_sample)");
+    return object;
+  }
+  JsonObject *object = bh_record_figure((const double *)(void *)probe->cpu_ns->data, probe->cpu_ns->len);
+  json_object_remove_member(object, "samples_ns"); /* they are in `samples`, with the others */
+  return object;
+}
+
 void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record) {
   if (!probe || !probe->kept[CPU]->len)
     return;
-  JsonObject *cpu = bh_record_figure((const double *)(void *)probe->kept[CPU]->data, probe->kept[CPU]->len);
-  json_object_remove_member(cpu, "samples_ns"); /* they are in `samples`, with the others */
-  json_object_set_object_member(record, "cpu", cpu);
+  json_object_set_object_member(record, "cpu", cpu_object(probe));
   JsonObject *samples = json_object_new();
   for (guint i = 0; i < N_SERIES; i++)
-    if (!all_zero(probe->kept[i]))
+    if (!all_zero(probe->kept[i]) && !(i == CPU && !probe->cpu_ns->len))
       json_object_set_array_member(samples, series_names[i], series_array(probe->kept[i]));
   json_object_set_object_member(record, "samples", samples);
   json_object_set_object_member(record, "flagged", flagged(probe));

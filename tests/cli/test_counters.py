@@ -35,6 +35,11 @@ def run(folder, backends, measure="", workload="squares: {size: 2000}", status=0
     return sorted(place.cells(), key=lambda cell: order.index(cell["id"])), place
 
 
+def without_cpu_time(cell):
+    """Workers in processes of their own, that never slept at the end of a sample: on a machine that is busy with others."""
+    return cell["backend"] == "fork" and "task-clock" in cell["cpu"].get("unavailable", "")
+
+
 def test_cpu_time_of_all_workers(tmp_path):
     """The same work takes the same CPU time, whoever does it: of the serial run's, each pool has at least most. A pool's lost worker
     would make it half."""
@@ -42,13 +47,15 @@ def test_cpu_time_of_all_workers(tmp_path):
     serial = cells[0]
     for cell in cells:
         assert cell["status"] == "ok", cell["reason"]
-        assert cell["cpu"]["n"] == cell["steady"]["n"] == len(cell["samples"]["cpu_ns"])
-        assert "samples_ns" not in cell["cpu"]
-        assert cell["cpu"]["min_ns"] > 0.7 * serial["cpu"]["min_ns"], cell["label"]
-        assert cell["cpu"]["min_ns"] < 3 * serial["cpu"]["min_ns"], cell["label"]
         assert set(cell["flagged"]) == {"share", "involuntary_switches", "major_faults", "waiting"}
         assert ("disturbed-samples" in cell["flags"]) == (cell["flagged"]["share"] > 0.2)
-        assert "counters" not in cell
+        assert "counters" not in cell and "samples_ns" not in cell["cpu"]
+        if without_cpu_time(cell):
+            continue
+        known = [x for x in cell["samples"]["cpu_ns"] if x is not None]
+        assert len(cell["samples"]["cpu_ns"]) == cell["steady"]["n"] and len(known) == cell["cpu"]["n"]
+        assert cell["cpu"]["min_ns"] > 0.7 * serial["cpu"]["min_ns"], cell["label"]
+        assert cell["cpu"]["min_ns"] < 3 * serial["cpu"]["min_ns"], cell["label"]
     # Nobody can compute for longer than the clock ran, alone; the first sample's reading may be a tick off.
     assert serial["cpu"]["min_ns"] < 1.2 * serial["steady"]["p95_ns"]
 
@@ -114,10 +121,10 @@ def test_counters(tmp_path, backend):
     clock = cell["counters"]["task-clock"]
     if "unavailable" not in clock:
         # The same CPU time by another way: threads and forked workers are in both.
-        assert 0.5 * cell["cpu"]["median_ns"] < clock["median"] < 1.5 * cell["cpu"]["median_ns"]
+        assert without_cpu_time(cell) or 0.5 * cell["cpu"]["median_ns"] < clock["median"] < 1.5 * cell["cpu"]["median_ns"]
     table = csv.DictReader(io.StringIO(plugins.run("export", "--format=csv", place.journal).stdout))
     row = next(iter(table))
-    assert float(row["cpu_median_ns"]) == cell["cpu"]["median_ns"]
+    assert row["cpu_median_ns"] == "" if without_cpu_time(cell) else float(row["cpu_median_ns"]) == cell["cpu"]["median_ns"]
     assert float(row["flagged_share"]) == cell["flagged"]["share"]
     for name, counter in cell["counters"].items():
         assert row[f"counter.{name}"] == "" if "unavailable" in counter else float(row[f"counter.{name}"]) == counter["median"]
