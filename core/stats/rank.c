@@ -125,7 +125,8 @@ double bh_stats_signed_rank_p(const double *x, guint n, double shift) {
     own = tail_of(ranks, left, (guint64)left * (left + 1));
     return MIN(own[twice], 1);
   }
-  return MIN(null_tail(left, &own)[twice / 2], 1);
+  const double p = null_tail(left, &own)[twice / 2];
+  return MIN(p, 1);
 }
 
 typedef struct {
