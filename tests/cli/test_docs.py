@@ -33,6 +33,10 @@ QUICK_PROJECT = "--set measure.rounds=1 --set measure.min_samples=1 --set measur
 REDUCED = {
     "build/benchhost first.yaml": QUICK + " --set measure.rounds=1",
     "build/benchhost first.yaml --filter 'prime*' --set measure.rounds=6 --output prime.jsonl": QUICK + " --filter backend=serial,fork",
+    # Two cells and few rounds; whether a schedule is slower is for the machine to say (2: nothing could be decided).
+    "build/benchhost ab schedule=static schedule=dynamic first.yaml --filter 'prime*' --output ab.jsonl":
+        "--param prime.n=100 --filter backend=pthread --filter cost=equal --screen-rounds 6 --confirm-rounds 6 || test $? -le 2",
+    "build/benchhost ab --from ab.jsonl --margin 5%": "|| test $? -le 2",
     "BENCHHOST_PLUGIN_PATH=build benchhost matrix.yaml": QUICK_PROJECT,
     "benchhost check build/my-histogram.so": "--param n=1000",
     "benchhost check build/tally.so --with serial": "--param n=1000",
