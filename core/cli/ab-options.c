@@ -15,6 +15,8 @@ void bh_ab_options_clear(BhAbOptions *o) {
   bh_matrix_options_clear(&o->matrix);
   g_free(o->output);
   g_free(o->json);
+  g_free(o->junit);
+  g_free(o->markdown);
   g_free(o->from);
   g_free(o->resume);
   g_free(o->control);
@@ -66,6 +68,10 @@ static void add_running(GOptionContext *context, BhAbOptions *o) {
        "FILE"},
       {"json", 0, 0, G_OPTION_ARG_FILENAME, &o->json, "Write the result as JSON; - is standard output, without a table",
        "FILE"},
+      {"junit", 0, 0, G_OPTION_ARG_FILENAME, &o->junit, "Write the result as JUnit XML, a test for each cell", "FILE"},
+      {"markdown", 0, 0, G_OPTION_ARG_FILENAME, &o->markdown, "Write the result as Markdown", "FILE"},
+      {"github", 0, 0, G_OPTION_ARG_NONE, &o->github,
+       "Print annotations for GitHub, and append the Markdown to the job's summary (GITHUB_STEP_SUMMARY)", NULL},
       {"from", 0, 0, G_OPTION_ARG_FILENAME, &o->from, "Decide and print again from a journal; measures nothing",
        "JOURNAL"},
       {"resume", 0, 0, G_OPTION_ARG_FILENAME, &o->resume, "Go on with a journal: measure what it lacks", "JOURNAL"},
@@ -81,7 +87,7 @@ static void add_running(GOptionContext *context, BhAbOptions *o) {
 }
 
 GOptionContext *bh_ab_options_context(BhAbOptions *o) {
-  o->raw.screen_rounds = o->raw.confirm_rounds = -1;
+  o->raw.screen_rounds = o->raw.confirm_rounds = G_MININT;
   GOptionContext *context = g_option_context_new("BASE CANDIDATE MATRIX.yaml - is the candidate slower than the base?");
   add_deciding(context, o);
   add_running(context, o);
@@ -123,7 +129,7 @@ static gboolean read_share(const char *option, const char *text, double high, do
 }
 
 static gboolean read_rounds(const char *option, gint given, gint least, guint *ret, GError **error) {
-  if (given == -1)
+  if (given == G_MININT)
     return TRUE;
   if (given < least || given > MOST_ROUNDS) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "--%s %d: expected %d to %d rounds", option, given, least,
@@ -192,7 +198,7 @@ static gboolean settle_from(const BhAbOptions *o, guint n_arguments, GError **er
       o->raw.measures || o->matrix.sets || o->matrix.params || o->matrix.filters || o->matrix.data)
     return refuse(error, "ab --from JOURNAL measures nothing: of the options only those that decide and print go with "
                          "it (--margin, --equivalence, --fdr, --screen-shift, --primary, --json ...)");
-  if (o->raw.screen_rounds != -1 || o->raw.confirm_rounds != -1)
+  if (o->raw.screen_rounds != G_MININT || o->raw.confirm_rounds != G_MININT)
     return refuse(error, "ab --from JOURNAL has the rounds that were measured: --screen-rounds and --confirm-rounds "
                          "cannot change them");
   return TRUE;

@@ -11,8 +11,8 @@ typedef struct {
   gboolean has_seed;
   guint64 seed;
   gint64 budget_ns; /* 0: none given */
-  char *output, *json, *from, *resume, *control, *primary;
-  gboolean no_control, strict, inconclusive_fails, quiet, plain, verbose, no_color, no_table, dry_run;
+  char *output, *json, *junit, *markdown, *from, *resume, *control, *primary;
+  gboolean no_control, strict, inconclusive_fails, quiet, plain, verbose, no_color, no_table, dry_run, github;
   /* As written; settle reads them. */
   struct {
     char *margin, *equivalence, *fdr, *screen_shift, *budget, *inconclusive, *seed;

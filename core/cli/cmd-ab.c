@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * `benchhost ab BASE CANDIDATE MATRIX`: two arms, one journal, a verdict. Owns the way from the arms' texts to a task,
  * and what is printed. */
+#include "cli/ab-files.h"
 #include "cli/ab-options.h"
 #include "cli/ab-progress.h"
 #include "cli/cli.h"
@@ -164,21 +165,6 @@ static gboolean append_end(BhJournal *journal, BhResults *results, const BhAbSum
 
 /* ---- What is printed ---- */
 
-static gboolean write_json(const BhAbOptions *o, const BhAbReport *report, GError **error) {
-  g_autofree char *text = o->json ? bh_ab_json(report) : NULL;
-  if (!text)
-    return TRUE;
-  if (!strcmp(o->json, "-")) {
-    fputs(text, stdout);
-    return TRUE;
-  }
-  g_autoptr(GError) inner = NULL;
-  if (g_file_set_contents(o->json, text, -1, &inner))
-    return TRUE;
-  g_set_error(error, BH_ERROR, BH_ERROR_IO, "--json %s: %s", o->json, inner->message);
-  return FALSE;
-}
-
 static guint table_width(void) {
   const char *columns = g_getenv("COLUMNS");
   guint64 value = 0;
@@ -194,13 +180,15 @@ static int print(const BhAbOptions *o, const BhResults *results, GError **error)
                                .strict = o->strict,
                                .inconclusive_fails = o->inconclusive_fails};
   g_autoptr(BhAbReport) report = bh_ab_judge(results, &judging, error);
-  if (!report || !write_json(o, report, error))
+  if (!report)
     return -1;
   if (!o->no_table && g_strcmp0(o->json, "-")) {
     g_autofree char *table =
         bh_ab_table(report, !o->no_color && bh_display_colors(STDOUT_FILENO), table_width(), bh_display_ascii());
     fputs(table, stdout);
   }
+  if (!bh_ab_files_write(o, report, error)) /* last: a full disk must not cost the table */
+    return -1;
   return report->interrupted && !o->from ? BH_EXIT_INTERRUPTED : report->exit_status;
 }
 

@@ -96,11 +96,12 @@ static int add(const Options *options, char **arguments) {
     return bh_cli_fail(error);
   for (guint i = 0; i < ids->len; i++) {
     const BhStored *run = runs->pdata[i];
+    const gboolean tagged = tags.commit && g_strcmp0(run->arm, "base"); /* as bh_store_add does */
     g_autofree char *title = bh_stored_title(run);
     g_autofree char *clean = bh_display_clean(title, FALSE);
     printf("run %" G_GINT64_FORMAT ": %s, %u cells, machine %s, commit %s%s\n", g_array_index(ids, gint64, i), clean,
-           run->cells->len, run->machine, tags.commit ? tags.commit : "none",
-           tags.dirty ? " (with changes that are not committed)" : "");
+           run->cells->len, run->machine, tagged ? tags.commit : "none",
+           tagged && tags.dirty ? " (with changes that are not committed)" : "");
   }
   return BH_EXIT_OK;
 }

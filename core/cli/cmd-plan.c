@@ -11,6 +11,7 @@ static int print_plan(const char *path, const BhMatrixOptions *options, gboolean
   if (!matrix)
     return bh_cli_fail(error);
   bh_matrix_print_notes(matrix->plan);
+  bh_matrix_print_budget(matrix->plan);
   g_autofree char *text = json ? bh_matrix_plan_json(matrix->plan) : bh_matrix_plan_text(matrix->plan);
   fputs(text, stdout);
   return BH_EXIT_OK;

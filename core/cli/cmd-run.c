@@ -177,8 +177,10 @@ int bh_cmd_run(int argc, char **argv) {
   if (!matrix)
     return bh_cli_fail(g_steal_pointer(&error));
   matrix->plan->strict |= o.strict;
-  if (!o.quiet)
+  if (!o.quiet) {
     bh_matrix_print_notes(matrix->plan);
+    bh_matrix_print_budget(matrix->plan);
+  }
   if (o.dry_run) {
     g_autofree char *text = bh_matrix_plan_text(matrix->plan);
     fputs(text, stdout);

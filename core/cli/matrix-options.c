@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Owns the way from command-line options and a matrix file to a plan. */
 #include "cli/matrix-options.h"
+
+#include "base/text.h"
+#include "engine/schedule.h"
 #include "machine/placement.h"
 
 #include <stdio.h>
@@ -72,6 +75,17 @@ BhMatrix *bh_matrix_load(const char *path, const BhMatrixOptions *options, GErro
   if (!matrix->plan || !settle_data(matrix->plan, options->data, error))
     return NULL;
   return g_steal_pointer(&matrix);
+}
+
+void bh_matrix_print_budget(const BhPlan *plan) {
+  const double least_ns = bh_schedule_least_ns(plan), budget_ns = (double)plan->measure.budget_ns;
+  if (budget_ns <= 0 || least_ns <= budget_ns)
+    return;
+  g_autofree char *least = bh_text_duration(least_ns), *budget = bh_text_duration(budget_ns);
+  fprintf(stderr,
+          "benchhost: note: the budget of %s is too small: a round of all %u cells takes at least %s; cells get few "
+          "samples, and some may not be run\n",
+          budget, plan->cells->len, least);
 }
 
 void bh_matrix_print_notes(const BhPlan *plan) {

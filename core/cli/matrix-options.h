@@ -32,3 +32,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhMatrix, bh_matrix_free)
 char *bh_matrix_plan_text(const BhPlan *plan);
 char *bh_matrix_plan_json(const BhPlan *plan);
 void bh_matrix_print_notes(const BhPlan *plan); /* on stderr */
+void bh_matrix_print_budget(const BhPlan *plan); /* a note on stderr when a run's budget cannot be enough */

@@ -4,7 +4,9 @@
 #include "base/text.h"
 #include "base/json.h"
 #include "cli/matrix-options.h"
+#include "engine/schedule.h"
 #include "spec/measure.h"
+#include "worker/sampler.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -21,9 +23,23 @@ static double longest_ns(const BhPlan *plan) {
   double total = 0;
   for (guint i = 0; i < plan->cells->len; i++) {
     const BhMeasure *measure = &((const BhCell *)plan->cells->pdata[i])->measure;
-    total += (double)measure->rounds * ((double)measure->max_time_ns + (double)measure->warmup_ns);
+    const double warmup_ns = (double)bh_sampler_warmup_ns(measure, G_MAXUINT64);
+    total += (double)bh_schedule_most(measure, plan->measure.budget_ns) * ((double)measure->max_time_ns + warmup_ns);
   }
   return plan->measure.budget_ns > 0 ? MIN(total, (double)plan->measure.budget_ns) : total;
+}
+
+/* "", or how many processes there may be besides, for cells that are not precise. */
+static char *topup_text(const BhPlan *plan) {
+  guint64 most = 0;
+  for (guint i = 0; i < plan->cells->len; i++)
+    most += bh_schedule_most(&((const BhCell *)plan->cells->pdata[i])->measure, plan->measure.budget_ns);
+  const guint64 runs = total_runs(plan);
+  if (most <= runs)
+    return g_strdup("");
+  if (plan->measure.budget_ns > 0)
+    return g_strdup(", more for cells that are not precise by then");
+  return g_strdup_printf(", up to %" G_GUINT64_FORMAT " more for cells that are not precise by then", most - runs);
 }
 
 static guint width(const char *text) {
@@ -51,13 +67,13 @@ char *bh_matrix_plan_text(const BhPlan *plan) {
                            (int)(label_width - width(cell->label)), "", cell->measure.rounds, difference[0] ? "  " : "",
                            difference, cell->baseline ? "  (baseline)" : "");
   }
-  g_autofree char *longest = bh_text_duration(longest_ns(plan));
+  g_autofree char *longest = bh_text_duration(longest_ns(plan)), *topup = topup_text(plan);
   const guint64 runs = total_runs(plan);
   g_string_append_printf(text,
-                         "\n%s: %u cell%s, %" G_GUINT64_FORMAT " process%s in %u round%s, seed %" G_GUINT64_FORMAT
+                         "\n%s: %u cell%s, %" G_GUINT64_FORMAT " process%s in %u round%s%s, seed %" G_GUINT64_FORMAT
                          "; warm-up and sampling take at most %s\n",
                          plan->name, plan->cells->len, plan->cells->len == 1 ? "" : "s", runs, runs == 1 ? "" : "es",
-                         bh_plan_rounds(plan), bh_plan_rounds(plan) == 1 ? "" : "s", plan->seed, longest);
+                         bh_plan_rounds(plan), bh_plan_rounds(plan) == 1 ? "" : "s", topup, plan->seed, longest);
   return g_string_free(text, FALSE);
 }
 

@@ -11,6 +11,7 @@
 #define MOST_ROUNDS 10000u     /* with a budget and no max_rounds */
 #define LEAST_VISIT_NS 1e8     /* a visit with some samples; less than that a mandatory one gets only in need */
 #define START_NS 4e7           /* starting, loading, filling, checking: of small cells */
+#define LEAST_START_NS 5e6     /* the same, of the quickest cell on a fast machine */
 #define KEPT 0.5               /* of the budget: for the cells that turn out to vary most */
 #define LEAST_SHARE_NS 1000000 /* the worker still takes one sample */
 
@@ -181,7 +182,7 @@ double bh_schedule_least_ns(const BhPlan *plan) {
   double sum_ns = 0;
   for (guint i = 0; i < plan->cells->len; i++) {
     const BhMeasure *m = &((const BhCell *)plan->cells->pdata[i])->measure;
-    sum_ns += START_NS + (double)MIN(m->min_sample_ns, m->max_time_ns) * MIN(m->min_samples, BH_SHARE_DECIDED);
+    sum_ns += LEAST_START_NS + (double)MIN(m->min_sample_ns, m->max_time_ns) * MIN(m->min_samples, BH_SHARE_DECIDED);
   }
   return sum_ns;
 }

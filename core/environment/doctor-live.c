@@ -53,14 +53,18 @@ static void add_others(BhDoctor *doctor) {
   const double wall_us = (double)d->wall_ns * 1e-3;
   const double cpus = wall_us > 0 && d->others_us > 0 ? (double)d->others_us / wall_us : 0;
   g_autoptr(GString) text = g_string_new(NULL);
+  double named = 0;
   g_string_append_printf(text, "%.0f %% of one CPU", cpus * 100);
   for (guint i = 0; i < doctor->live.busy->len && i < MOST_NAMED; i++) {
     const BhBusy *busy = doctor->live.busy->pdata[i];
+    named += busy->cpus;
     g_autofree char *name = g_utf8_make_valid(busy->name, -1);
     g_string_append_printf(text, "%s%s %.0f %%", i ? ", " : ": ", name, busy->cpus * 100);
   }
   if (doctor->live.busy->len > MOST_NAMED)
     g_string_append_printf(text, " and %u more", doctor->live.busy->len - MOST_NAMED);
+  else if (named < cpus / 2 && cpus > OTHERS_CPUS)
+    g_string_append(text, "; the rest by programs that came and went");
   add(doctor,
       (BhCheck){.name = "live_others",
                 .title = "other programs",

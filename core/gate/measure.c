@@ -10,7 +10,9 @@
 
 #include <string.h>
 
-#define MOST_FAILURES 2 /* visits of a pair; then it has no verdict anyway */
+#define MOST_FAILURES 2   /* visits of a pair; then it has no verdict anyway */
+#define MOST_REJECTED 0.2 /* of all pairs: a machine that is always disturbed is said to be, not waited for */
+#define MOST_IN_A_ROW 3   /* of one pair */
 
 typedef struct {
   const BhAbTask *task;
@@ -22,6 +24,10 @@ typedef struct {
   BhControl *control;
   gint64 start_ns;
   BhAbSummary *summary;
+  char *round_started;      /* NULL: no visit yet */
+  guint expected, rejected; /* pairs that there are to measure so far; that were struck for noise */
+  const char *kept;         /* why pairs were disturbed that are kept, as too many were; NULL: none */
+  gboolean aborted;
 } Run;
 
 /* One pair as it is visited. */
@@ -63,7 +69,7 @@ static gboolean over(Run *run) {
   const gint64 budget = run->task->budget_ns;
   if (!run->summary->out_of_time && budget > 0 && (gint64)bh_clock_now_ns() - run->start_ns >= budget)
     run->summary->out_of_time = TRUE;
-  return run->summary->out_of_time || run->summary->invalid || bh_visits_interrupted(run->visits);
+  return run->summary->out_of_time || run->aborted || bh_visits_interrupted(run->visits);
 }
 
 static const BhCellRecord *record_of(const Run *run, const Track *track, guint side, guint round) {
@@ -81,7 +87,42 @@ static gboolean strike(Run *run, const Track *track, guint side, guint round, co
   return bh_journal_append(run->journal, line, error) && bh_results_add(run->results, line, error);
 }
 
-static gboolean visit(Run *run, const Track *track, guint side, guint round, GError **error) {
+/* ---- Noise ---- */
+
+static gboolean policy_is(const Run *run, const char *policy) {
+  return !g_strcmp0(run->task->plan[0]->measure.noise, policy);
+}
+
+/* Both visits of the pair are there and have times: what noise can spoil. */
+static gboolean is_timed(const Run *run, const Track *track, guint round) {
+  for (guint side = 0; side < 2; side++) {
+    const BhCellRecord *record = record_of(run, track, side, round);
+    if (!record || record->status != BH_CELL_OK)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* TRUE: `n` more pairs may be struck. */
+static gboolean may_reject(Run *run, guint n, const char *why) {
+  if (policy_is(run, "abort")) {
+    run->aborted = TRUE;
+    run->kept = why;
+  }
+  if (!policy_is(run, "reject"))
+    return FALSE;
+  if (run->rejected + n <= MOST_REJECTED * run->expected) {
+    run->rejected += n;
+    return TRUE;
+  }
+  run->kept = why;
+  return FALSE;
+}
+
+/* ---- Visits ---- */
+
+/* `why`: set if something else disturbed it; else left alone. */
+static gboolean visit(Run *run, const Track *track, guint side, guint round, const char **why, GError **error) {
   const BhCell *cell = track->cell[side];
   const BhVisit what = {.round = round,
                         .arm = track->where.arms[side],
@@ -89,27 +130,71 @@ static gboolean visit(Run *run, const Track *track, guint side, guint round, GEr
                         .measure = cell->measure,
                         .results = run->results};
   gint64 wall_ns;
-  return bh_visits_run(run->visits, track->plan[side], cell, &what, &wall_ns, error);
+  if (!run->round_started)
+    run->round_started = bh_journal_now_text();
+  if (!bh_visits_run(run->visits, track->plan[side], cell, &what, &wall_ns, error))
+    return FALSE;
+  const char *rejects = wall_ns > 0 ? bh_disturbance_rejects(bh_visits_last(run->visits)) : NULL;
+  *why = rejects ? rejects : *why;
+  return TRUE;
 }
 
 /* Half a pair is what an interruption left: the two must be neighbours in time, so both are measured again. */
 static gboolean visit_pair(Run *run, const Track *track, guint round, GError **error) {
   const gboolean has[2] = {record_of(run, track, 0, round) != NULL, record_of(run, track, 1, round) != NULL};
-  if ((has[0] && has[1]) || bh_ab_failures(run->results, &track->where, all_rounds(run)) >= MOST_FAILURES)
+  if (has[0] && has[1])
     return TRUE;
   for (guint side = 0; side < 2; side++)
     if (has[side] && !strike(run, track, side, round, "the other half of its pair was not measured", error))
       return FALSE;
-  const guint first = bh_ab_first(run->task->seed, track->index, round);
-  return visit(run, track, first, round, error) && visit(run, track, !first, round, error);
+  for (guint again = 0;; again++) {
+    const guint first = bh_ab_first(run->task->seed, track->index, round);
+    const char *why = NULL;
+    if (!visit(run, track, first, round, &why, error) || !visit(run, track, !first, round, &why, error))
+      return FALSE;
+    if (!why || again >= MOST_IN_A_ROW || !is_timed(run, track, round) || !may_reject(run, 1, why))
+      return TRUE;
+    if (!strike(run, track, 0, round, why, error) || !strike(run, track, 1, round, why, error))
+      return FALSE;
+  }
 }
 
-static gboolean run_round(Run *run, const GPtrArray *tracks, guint round, GError **error) {
+static gboolean visit_all(Run *run, const GPtrArray *tracks, guint round, GError **error) {
   g_autofree guint *order = bh_ab_order(run->task->seed, round, tracks->len);
   for (guint i = 0; i < tracks->len && !over(run); i++)
     if (!visit_pair(run, tracks->pdata[order[i]], round, error))
       return FALSE;
   return TRUE;
+}
+
+/* A round shows steal that no single visit could: the kernel counts in ticks. `ret_again`: its pairs were struck. */
+static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboolean *ret_again, GError **error) {
+  BhDisturbance seen;
+  g_autoptr(GPtrArray) timed = g_ptr_array_new(); /* of Track, theirs */
+  g_autofree char *started = g_steal_pointer(&run->round_started);
+  *ret_again = FALSE;
+  if (!bh_visits_span(run->visits, &seen))
+    return TRUE;
+  const char *why = bh_disturbance_rejects(&seen);
+  for (guint i = 0; i < tracks->len; i++)
+    if (is_timed(run, tracks->pdata[i], round))
+      g_ptr_array_add(timed, tracks->pdata[i]);
+  *ret_again = why && timed->len && !over(run) && may_reject(run, timed->len, why);
+  g_autoptr(JsonObject) line = bh_journal_round_line((gint)round, started, &seen, *ret_again);
+  if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
+    return FALSE;
+  for (guint i = 0; *ret_again && i < timed->len; i++)
+    if (!strike(run, timed->pdata[i], 0, round, why, error) || !strike(run, timed->pdata[i], 1, round, why, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean run_round(Run *run, const GPtrArray *tracks, guint round, GError **error) {
+  gboolean again = TRUE;
+  for (guint i = 0; again && i <= MOST_IN_A_ROW; i++)
+    if (!visit_all(run, tracks, round, error) || !end_round(run, tracks, round, &again, error))
+      return FALSE;
+  return !again || visit_all(run, tracks, round, error);
 }
 
 /* ---- The control ---- */
@@ -199,18 +284,27 @@ static void tell_stage_end(Run *run) {
     w->finished(w->user, bh_visits_interrupted(run->visits));
 }
 
+/* Pairs that failed too often are not visited any more. */
+static void drop_failed(const Run *run, GPtrArray *tracks) {
+  for (guint i = tracks->len; i-- > 0;)
+    if (bh_ab_failures(run->results, &((const Track *)tracks->pdata[i])->where, all_rounds(run)) >= MOST_FAILURES)
+      g_ptr_array_remove_index(tracks, i);
+}
+
 static gboolean screen(Run *run, GError **error) {
   const guint rounds = run->task->rule.screen_rounds;
   g_autoptr(GPtrArray) active = g_ptr_array_new(); /* of Track, theirs */
   for (guint i = 0; i < run->tracks->len; i++)
     g_ptr_array_add(active, run->tracks->pdata[i]);
   tell_stage(run, active, !run->task->no_control, 0, rounds);
+  run->expected = rounds * (active->len + !run->task->no_control);
   gboolean ok = TRUE;
-  for (guint round = 0; ok && round < rounds && !over(run); round++) {
+  for (guint round = 0; ok && round < rounds && active->len && !over(run); round++) {
     tell_round(run, "screen", round, rounds, active->len);
     ok = run_round(run, active, round, error);
     if (ok && round == 0 && !over(run))
       ok = add_control(run, active, error);
+    drop_failed(run, active);
   }
   tell_stage_end(run);
   return ok;
@@ -234,10 +328,12 @@ static gboolean confirm(Run *run, GError **error) {
   if (!suspects->len || over(run))
     return TRUE;
   tell_stage(run, suspects, 0, rule->screen_rounds, all_rounds(run));
+  run->expected += rule->confirm_rounds * suspects->len;
   gboolean ok = TRUE;
-  for (guint round = 0; ok && round < rule->confirm_rounds && !over(run); round++) {
+  for (guint round = 0; ok && round < rule->confirm_rounds && suspects->len && !over(run); round++) {
     tell_round(run, "confirm", round, rule->confirm_rounds, suspects->len);
     ok = run_round(run, suspects, rule->screen_rounds + round, error);
+    drop_failed(run, suspects);
   }
   tell_stage_end(run);
   return ok;
@@ -247,6 +343,11 @@ static gboolean confirm(Run *run, GError **error) {
 
 static void close_run(Run *run) {
   gint64 inside_ns = 0;
+  if (run->kept)
+    run->summary->invalid = run->aborted ? g_strdup_printf("given up (noise: abort): %s", run->kept)
+                                         : g_strdup_printf("more than %.0f %% of the pairs were disturbed: %s",
+                                                           MOST_REJECTED * 100, run->kept);
+  g_free(run->round_started);
   if (run->visits) {
     run->summary->visits = bh_visits_count(run->visits);
     run->summary->interrupted = bh_visits_interrupted(run->visits);

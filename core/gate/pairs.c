@@ -210,10 +210,18 @@ static GPtrArray *by_place(const Pairing *pairing, const BhPlan *base, const BhP
   return g_steal_pointer(&pairs);
 }
 
+/* How often `key` is among the first `n` of `keys`. */
+static guint count_key(char **keys, guint n, const char *key) {
+  guint count = 0;
+  for (guint i = 0; i < n; i++)
+    count += !strcmp(keys[i], key);
+  return count;
+}
+
 static void list_lonely(GString *out, const char *whose, const BhPlan *plan, char **keys, char **others) {
   guint n = 0;
   for (guint i = 0; i < plan->cells->len; i++) {
-    if (g_strv_contains((const char *const *)others, keys[i]))
+    if (count_key(keys, i, keys[i]) < count_key(others, g_strv_length(others), keys[i]))
       continue;
     if (n++ < MOST_LISTED)
       g_string_append_printf(out, "%s'%s'", n == 1 ? "" : ", ", ((const BhCell *)plan->cells->pdata[i])->label);

@@ -131,8 +131,10 @@ void bh_rule_decide(const BhRule *rule, const BhPairs *cells, guint n_cells, BhD
       estimate(c->screen, c->n_screen, &ret[i]);
     }
   }
-  bh_stats_benjamini_hochberg(worse, tested, worse);
-  bh_stats_benjamini_hochberg(better, tested, better);
+  if (tested > 0) {
+    bh_stats_benjamini_hochberg(worse, tested, worse);
+    bh_stats_benjamini_hochberg(better, tested, better);
+  }
   for (guint i = 0; i < n_cells; i++) {
     const gboolean was_tested = cells[i].n_confirm > 0;
     if (was_tested)

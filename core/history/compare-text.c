@@ -107,6 +107,7 @@ static void put_differences(Writer *writer) {
 
 static void put_runs(Writer *writer) {
   const GPtrArray *runs = writer->compare->runs;
+  const BhStored *arm = NULL;
   put_heading(writer, "\033[1m", "Runs");
   for (guint r = 0; r < runs->len; r++) {
     const BhStored *run = runs->pdata[r];
@@ -116,6 +117,14 @@ static void put_runs(Writer *writer) {
         *run->matrix ? run->matrix : "(no name)", *run->started ? run->started : "(unknown)", run->cells->len,
         run->rounds, run->rounds == 1 ? "" : "s", run->machine, run->finished ? "" : ", NOT FINISHED");
     put_item(writer, text);
+    arm = run->arm ? run : arm;
+  }
+  if (arm) {
+    g_autofree char *text =
+        g_strdup_printf("Two arms of one journal were measured together, and are judged as pairs by "
+                        "`benchhost ab --from=%s`.",
+                        arm->name);
+    put_paragraph(writer, NULL, text);
   }
 }
 

@@ -57,22 +57,31 @@ static void add_sets(GPtrArray *found, BhDiffersKind kind, GHashTable *old, GHas
       add(found, kind, key, NULL, value);
 }
 
-/* Only plugins that both runs used: those of added and removed cells are no change of a plugin. */
-static GHashTable *plugin_builds(JsonObject *run) {
+/* Of the run, or of the arm of a comparison. */
+static JsonArray *plugins_of(const BhStored *stored) {
+  JsonObject *arm = stored->arm ? bh_fields_object(bh_fields_object(stored->run, "arms"), stored->arm) : NULL;
+  JsonArray *own = bh_fields_array(arm, "plugins");
+  return own ? own : bh_fields_array(stored->run, "plugins");
+}
+
+static GHashTable *plugin_builds(const BhStored *stored) {
   GHashTable *builds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  JsonArray *plugins = bh_fields_array(run, "plugins");
+  JsonArray *plugins = plugins_of(stored);
   for (guint i = 0; plugins && i < json_array_get_length(plugins); i++) {
     JsonNode *node = json_array_get_element(plugins, i);
     JsonObject *plugin = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
     const char *name = bh_fields_string(plugin, "name"), *kind = bh_fields_string(plugin, "kind");
     const char *version = bh_fields_string(plugin, "version"), *build = bh_fields_string(plugin, "build_id");
+    const char *compiler = bh_fields_string(plugin, "compiler");
     if (name && (version || build))
       g_hash_table_insert(builds, g_strdup_printf("%s %s", kind ? kind : "plugin", name),
-                          g_strdup_printf("%s, build %.12s", version ? version : "-", build ? build : "-"));
+                          g_strdup_printf("%s, build %.12s%s%s", version ? version : "-", build ? build : "-",
+                                          compiler ? ", " : "", compiler ? compiler : ""));
   }
   return builds;
 }
 
+/* Only plugins that both runs used: those of added and removed cells are no change of a plugin. */
 static void keep_common(GHashTable *set, GHashTable *other) {
   GHashTableIter iter;
   gpointer key;
@@ -103,8 +112,8 @@ GPtrArray *bh_machine_differences(const BhStored *old, const BhStored *now) {
   GPtrArray *found = g_ptr_array_new_with_free_func(differs_free);
   add_sets(found, BH_DIFFERS_MACHINE, old->machine_set, now->machine_set);
   add(found, BH_DIFFERS_PROGRAM, "benchhost", old->benchhost, now->benchhost);
-  g_autoptr(GHashTable) old_builds = plugin_builds(old->run);
-  g_autoptr(GHashTable) builds = plugin_builds(now->run);
+  g_autoptr(GHashTable) old_builds = plugin_builds(old);
+  g_autoptr(GHashTable) builds = plugin_builds(now);
   keep_common(old_builds, builds);
   keep_common(builds, old_builds);
   add_sets(found, BH_DIFFERS_PLUGIN, old_builds, builds);

@@ -107,12 +107,15 @@ static gboolean add_run(BhStore *store, const Statements *all, const BhStored *r
   bind_text(all->machine, 2, pairs);
   if (!bh_store_step(store, all->machine, error))
     return FALSE;
-  const char *texts[] = {run->digest,        run->arm,       valid,        run->started, run->matrix,
-                         run->matrix_digest, run->benchhost, run->machine, tags->commit};
+  /* The commit of the folder is what a comparison measures against its base. */
+  const gboolean base = !g_strcmp0(run->arm, "base");
+  const char *texts[] = {run->digest,    run->arm,     valid,
+                         run->started,   run->matrix,  run->matrix_digest,
+                         run->benchhost, run->machine, base ? NULL : tags->commit};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     bind_text(all->run, (int)i + 1, texts[i]);
-  sqlite3_bind_int(all->run, 10, tags->dirty);
-  bind_text(all->run, 11, tags->branch);
+  sqlite3_bind_int(all->run, 10, tags->dirty && !base);
+  bind_text(all->run, 11, base ? NULL : tags->branch);
   bind_text(all->run, 12, tags->label);
   sqlite3_bind_int(all->run, 13, run->finished);
   sqlite3_bind_int64(all->run, 14, run->rounds);

@@ -13,7 +13,8 @@ BhStore *bh_store_open(const char *path, gboolean create, GError **error);
 void bh_store_free(BhStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhStore, bh_store_free)
 
-/* What a journal does not know about the run; NULL: nothing. */
+/* What a journal does not know about the run; NULL: nothing. The base of a comparison gets neither commit nor branch:
+ * it is what the tagged one was measured against. */
 typedef struct {
   const char *commit, *branch, *label;
   gboolean dirty; /* the tree had changes that are in no commit */

@@ -96,12 +96,20 @@ static void take_samples(BhStoredCell *cell, const BhFigure *steady) {
   cell->why = steady->why;
 }
 
+/* Of a comparison's journal, the reader puts the arm behind the labels; here it is the run's. */
+static char *label_of(const BhCellRecord *record) {
+  const char *arm = bh_fields_string(record->record, "arm");
+  g_autofree char *tail = g_strdup_printf(" [%s]", arm ? arm : "");
+  const gsize length = strlen(record->label) - (arm && g_str_has_suffix(record->label, tail) ? strlen(tail) : 0);
+  return g_strndup(record->label, length);
+}
+
 static BhStoredCell *cell_new(const BhResults *results, const BhMerged *merged, const BhPrimary *asked) {
   const BhCellRecord *first = merged->first;
   const BhPrimary primary = asked ? *asked : bh_results_primary_of(results, first);
   BhStoredCell *cell = g_new0(BhStoredCell, 1);
   cell->id = g_strdup(first->id);
-  cell->label = g_strdup(first->label);
+  cell->label = label_of(first);
   cell->workload = g_strdup(first->workload);
   cell->backend = g_strdup(first->backend);
   cell->variant = g_strdup(first->variant);
@@ -165,12 +173,13 @@ static const char *arm_of(const BhCellRecord *record) {
   return bh_fields_string(record->record, "arm");
 }
 
-/* The arms' names in order of appearance; empty: the journal has none. */
+/* The arms' names in order of appearance; empty: the journal has none. The control of a comparison is a check of the
+ * measurement, no figure of anything. */
 static GPtrArray *arms_of(const BhResults *results) {
   GPtrArray *arms = g_ptr_array_new();
   for (guint i = 0; i < results->records->len; i++) {
     const char *arm = arm_of(results->records->pdata[i]);
-    if (arm && !g_ptr_array_find_with_equal_func(arms, arm, g_str_equal, NULL))
+    if (arm && !g_str_has_prefix(arm, "control") && !g_ptr_array_find_with_equal_func(arms, arm, g_str_equal, NULL))
       g_ptr_array_add(arms, (gpointer)arm);
   }
   return arms;

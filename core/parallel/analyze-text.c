@@ -54,12 +54,13 @@ static char *side_of(JsonObject *cell) {
   return strcmp(variant, "portable") ? g_strdup_printf("%s (%s)", side, variant) : g_strdup(side);
 }
 
-static gboolean has_own(JsonArray *cells, const char *kind) {
+/* Whether any cell of several workers has this figure. */
+static gboolean has_some(JsonArray *cells, const char *kind, const char *key) {
   for (guint i = 0; i < json_array_get_length(cells); i++) {
     JsonObject *cell = json_array_get_object_element(cells, i);
     double own, p = 0;
     bh_fields_number(cell, "p", &p);
-    if (p > 1 && bh_fields_number(bh_fields_object(bh_fields_object(cell, kind), "self_speedup"), "value", &own))
+    if (p > 1 && bh_fields_number(bh_fields_object(bh_fields_object(cell, kind), key), "value", &own))
       return TRUE;
   }
   return FALSE;
@@ -72,15 +73,15 @@ static void scaling_row(BhSheet *grid, JsonObject *cell, const char *kind, gbool
   bh_fields_int(cell, "p", &p);
   BhSheet *notes = p > 1 ? grid : NULL;
   bh_sheet_add(grid, side_of(cell), p ? g_strdup_printf("%" G_GINT64_FORMAT, p) : g_strdup("-"),
-              bh_sheet_figure(notes, figures, "speedup", bh_sheet_short),
-              bh_sheet_figure(notes, figures, "efficiency", bh_sheet_percent),
-              bh_sheet_figure(notes, figures, "karp_flatt", bh_sheet_short),
-              own ? bh_sheet_figure(notes, figures, "self_speedup", bh_sheet_short) : NULL,
-              own ? bh_sheet_figure(notes, figures, "self_efficiency", bh_sheet_percent) : NULL, NULL);
+               bh_sheet_figure(notes, figures, "speedup", bh_sheet_short),
+               bh_sheet_figure(notes, figures, "efficiency", bh_sheet_percent),
+               bh_sheet_figure(notes, figures, "karp_flatt", bh_sheet_short),
+               own ? bh_sheet_figure(notes, figures, "self_speedup", bh_sheet_short) : NULL,
+               own ? bh_sheet_figure(notes, figures, "self_efficiency", bh_sheet_percent) : NULL, NULL);
 }
 
 static BhSheet *scaling_grid(const Page *page, JsonArray *cells, const char *kind) {
-  const gboolean own = has_own(cells, kind);
+  const gboolean own = has_some(cells, kind, "self_speedup");
   const char *names[] = {kind,         "p", "speedup", "efficiency", "serial fraction", own ? "self-relative" : NULL,
                          "efficiency", NULL};
   BhSheet *grid = grid_of(page, names);
@@ -115,9 +116,11 @@ static void draw_group(const Page *page, JsonObject *group) {
   heading(page, "Speedup over %s: %s", side ? side : "-", bh_fields_string(group, "title"));
   g_autoptr(BhSheet) steady = scaling_grid(page, cells, "steady");
   g_autoptr(BhSheet) total = scaling_grid(page, cells, "total");
-  scaling_notes(total, cells);
+  const gboolean both = has_some(cells, "total", "speedup") || has_some(cells, "total", "self_speedup");
+  scaling_notes(both ? total : steady, cells);
   bh_sheet_draw(steady, page->out);
-  bh_sheet_draw(total, page->out);
+  if (both)
+    bh_sheet_draw(total, page->out);
 }
 
 /* ---- USL ---- */
@@ -130,10 +133,10 @@ static void draw_fit(const Page *page, JsonObject *fit) {
   g_autoptr(GString) text = g_string_new("workers");
   heading(page, "USL: %s on %s", bh_fields_string(fit, "title"), bh_fields_string(fit, "side"));
   bh_sheet_add(grid, g_strdup_printf("%u counts", json_array_get_length(counts)),
-              bh_sheet_figure(grid, fit, "lambda", bh_sheet_short), bh_sheet_figure(grid, fit, "alpha", bh_sheet_short),
-              bh_sheet_figure(grid, fit, "beta", bh_sheet_short),
-              bh_sheet_figure(grid, fit, "peak_workers", bh_sheet_short),
-              bh_sheet_figure(grid, fit, "rms_residual", bh_sheet_percent), NULL);
+               bh_sheet_figure(grid, fit, "lambda", bh_sheet_short),
+               bh_sheet_figure(grid, fit, "alpha", bh_sheet_short), bh_sheet_figure(grid, fit, "beta", bh_sheet_short),
+               bh_sheet_figure(grid, fit, "peak_workers", bh_sheet_short),
+               bh_sheet_figure(grid, fit, "rms_residual", bh_sheet_percent), NULL);
   for (guint i = 0; i < json_array_get_length(residuals); i++) {
     JsonObject *one = json_array_get_object_element(residuals, i);
     g_autofree char *percent = bh_sheet_percent(json_object_get_double_member(one, "relative"));
@@ -166,12 +169,12 @@ static void draw_metg(const Page *page, JsonObject *sweep) {
     JsonArray *points = bh_fields_array(one, "points");
     const guint n = json_array_get_length(points);
     bh_sheet_add(grid, g_strdup(bh_fields_string(one, "side")), bh_sheet_figure(grid, one, "grain", bh_sheet_size),
-                bh_sheet_figure(grid, one, "task_ns", bh_sheet_time),
-                n ? bh_sheet_figure(grid, json_array_get_object_element(points, 0), "efficiency", bh_sheet_percent)
-                  : g_strdup("-"),
-                n ? bh_sheet_figure(grid, json_array_get_object_element(points, n - 1), "efficiency", bh_sheet_percent)
-                  : g_strdup("-"),
-                NULL);
+                 bh_sheet_figure(grid, one, "task_ns", bh_sheet_time),
+                 n ? bh_sheet_figure(grid, json_array_get_object_element(points, 0), "efficiency", bh_sheet_percent)
+                   : g_strdup("-"),
+                 n ? bh_sheet_figure(grid, json_array_get_object_element(points, n - 1), "efficiency", bh_sheet_percent)
+                   : g_strdup("-"),
+                 NULL);
     if (json_object_get_int_member(one, "crossings") > 1) {
       g_autofree char *note =
           g_strdup_printf("%s crosses 50%% more than once: the first is shown", bh_fields_string(one, "side"));
@@ -235,7 +238,8 @@ static void draw_crossover(const Page *page, JsonObject *sweep) {
       bh_sheet_add(grid, g_strdup_printf("%s against:", a), NULL, NULL, NULL, NULL, NULL);
     last = a;
     bh_sheet_add(grid, g_strdup_printf("  %s", bh_fields_string(pair, "b")), verdict_text(grid, pair, "steady"),
-                agreement_text(pair, "steady"), verdict_text(grid, pair, "total"), agreement_text(pair, "total"), NULL);
+                 agreement_text(pair, "steady"), verdict_text(grid, pair, "total"), agreement_text(pair, "total"),
+                 NULL);
   }
   bh_sheet_note(grid, "rounds: how many give the same verdict by themselves");
   if (!reason)
@@ -250,10 +254,10 @@ static void draw_roofs(const Page *page, JsonArray *roofs) {
   for (guint i = 0; i < json_array_get_length(roofs); i++) {
     JsonObject *roof = json_array_get_object_element(roofs, i);
     bh_sheet_add(grid,
-                g_strconcat(bh_fields_true(roof, "highest") ? "* " : "  ", bh_fields_string(roof, "kind"), ": ",
-                            bh_fields_string(roof, "label"), NULL),
-                bh_fields_text(json_object_get_member(roof, "workers")),
-                bh_sheet_figure(grid, roof, "rate", bh_sheet_short), g_strdup(bh_fields_string(roof, "unit")), NULL);
+                 g_strconcat(bh_fields_true(roof, "highest") ? "* " : "  ", bh_fields_string(roof, "kind"), ": ",
+                             bh_fields_string(roof, "label"), NULL),
+                 bh_fields_text(json_object_get_member(roof, "workers")),
+                 bh_sheet_figure(grid, roof, "rate", bh_sheet_short), g_strdup(bh_fields_string(roof, "unit")), NULL);
   }
   bh_sheet_draw(grid, page->out);
 }
@@ -264,9 +268,9 @@ static void draw_machine(const Page *page, JsonArray *machine) {
   for (guint i = 0; i < json_array_get_length(machine); i++) {
     JsonObject *one = json_array_get_object_element(machine, i);
     bh_sheet_add(grid, bh_fields_text(json_object_get_member(one, "workers")),
-                bh_sheet_figure(grid, one, "gflops", bh_sheet_short),
-                bh_sheet_figure(grid, one, "gb_per_s", bh_sheet_short),
-                bh_sheet_figure(grid, one, "balance", bh_sheet_short), NULL);
+                 bh_sheet_figure(grid, one, "gflops", bh_sheet_short),
+                 bh_sheet_figure(grid, one, "gb_per_s", bh_sheet_short),
+                 bh_sheet_figure(grid, one, "balance", bh_sheet_short), NULL);
   }
   if (json_array_get_length(machine)) {
     g_string_append_c(page->out, '\n');
@@ -293,9 +297,9 @@ static void draw_roofline(const Page *page, JsonObject *section) {
     const gboolean moves = bh_fields_number(cell, "intensity", &intensity);
     g_autofree char *share = bh_sheet_figure(grid, cell, "share", bh_sheet_percent);
     bh_sheet_add(grid, g_strdup(bh_fields_string(cell, "label")), moves ? bh_sheet_short(intensity) : g_strdup("-"),
-                bh_sheet_figure(grid, cell, "gflops", bh_sheet_short),
-                bh_sheet_figure(grid, cell, "gb_per_s", bh_sheet_short), g_strdup(bound ? bound : "-"),
-                g_strdup_printf("%s%s", share, bh_fields_true(cell, "accounting_error") ? " !" : ""), NULL);
+                 bh_sheet_figure(grid, cell, "gflops", bh_sheet_short),
+                 bh_sheet_figure(grid, cell, "gb_per_s", bh_sheet_short), g_strdup(bound ? bound : "-"),
+                 g_strdup_printf("%s%s", share, bh_fields_true(cell, "accounting_error") ? " !" : ""), NULL);
   }
   if (json_array_get_length(cells)) {
     g_string_append_c(page->out, '\n');
@@ -318,7 +322,8 @@ char *bh_analyze_text(JsonNode *report, guint width, gboolean ascii) {
   gint64 rounds = 0, cores = 0;
   bh_fields_int(object, "rounds", &rounds);
   bh_fields_int(object, "cores", &cores);
-  g_autofree char *on = cores ? g_strdup_printf(", %" G_GINT64_FORMAT " cores", cores) : g_strdup("");
+  g_autofree char *on = cores ? g_strdup_printf(", %" G_GINT64_FORMAT " cores", cores)
+                              : g_strdup(", cores not recorded (p is the number of workers)");
   g_autofree char *title =
       g_strdup_printf("%s: %" G_GINT64_FORMAT " round%s%s; figures are medians over rounds [95 %% interval]",
                       name ? name : "results", rounds, rounds == 1 ? "" : "s", on);

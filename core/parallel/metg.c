@@ -111,10 +111,12 @@ static const char *refusal(const BhAnalysis *analysis, const BhSweep *sweep, con
     below |= points[i].value < LEVEL;
     above |= points[i].value >= LEVEL;
     if (points[i].value > MOST_EFFICIENT) {
-      bh_model_error(analysis,
-                     "METG of %s, %s: efficiency %.2f at %s=%g is above 1.5: its cost model counts other work than the "
-                     "reference's, or the largest %s is too small for full speed",
-                     sweep->title, series->side, points[i].value, sweep->param, series->x[i], sweep->param);
+      bh_model_error(
+          analysis,
+          "METG of %s, %s: efficiency %.2f at %s=%g is above 1.5: its cost model counts other work than the "
+          "reference's, the largest %s is too small for full speed, or other programs took the cores from the "
+          "longest runs",
+          sweep->title, series->side, points[i].value, sweep->param, series->x[i], sweep->param);
       return "accounting error: an efficiency above 1.5";
     }
   }

@@ -70,12 +70,8 @@ static const BhMerged *own_base(const Scaling *scaling, const BhMerged *cell) {
 /* How many processors the workers can use, and what has to be said of it. */
 static guint processors(const BhAnalysis *analysis, const BhMerged *cell, JsonArray *notes) {
   const guint cores = analysis->cores;
-  if (cell->workers == 0 || cores == 0 || cell->workers <= cores) {
-    if (cores == 0 && cell->workers > 1)
-      json_array_add_string_element(notes,
-                                    "the journal does not say how many cores there were: p is the number of workers");
+  if (cell->workers == 0 || cores == 0 || cell->workers <= cores)
     return cell->workers;
-  }
   g_autofree char *note = NULL;
   const gboolean computes = bh_family_flagged(cell, "oversubscribed");
   if (computes)

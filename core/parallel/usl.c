@@ -125,6 +125,9 @@ static void add_fit(JsonObject *object, const BhAnalysis *analysis, const GPtrAr
   for (guint k = 0; k < N_FIGURES; k++) {
     if (!times)
       figures[k] = bh_estimate_none(why);
+    else if (!figures[k].exists && !figures[k].beyond)
+      figures[k] =
+          bh_estimate_none("the fit gives one worker no positive rate: measure smaller numbers of workers too");
     if (k == PEAK && figures[k].beyond)
       figures[k].why = "no peak within twice the largest number of workers, and no extrapolation beyond";
     bh_model_put(object, names[k], &figures[k]);

@@ -150,16 +150,50 @@ static void put_decided(Csv *csv, const BhMerged *cell) {
 }
 
 static void put_cell_header(Csv *csv) {
-  static const char *const names[] = {
-      "status",        "reason",         "rounds",          "rounds_ok",         "steady_median_ns",
-      "steady_low_ns", "steady_high_ns", "steady_basis",    "steady_min_ns",     "steady_p95_ns",
-      "steady_cv",     "steady_n",       "total_median_ns", "total_low_ns",      "total_high_ns",
-      "total_basis",   "total_min_ns",   "total_p95_ns",    "total_cv",          "total_n",
-      "items_per_s",   "item_unit",      "gflops",          "gb_per_s",          "speedup",
-      "speedup_low",   "speedup_high",   "total_speedup",   "total_speedup_low", "total_speedup_high",
-      "base_id",       "flags",          "stopped",         "effective_n",       "modes",
-      "primary",       "primary_unit",   "primary_median",  "primary_low",       "primary_high",
-      "cpu_median_ns", "cpu_low_ns",     "cpu_high_ns",     "flagged_share"};
+  static const char *const names[] = {"status",
+                                      "reason",
+                                      "rounds",
+                                      "rounds_ok",
+                                      "steady_median_ns",
+                                      "steady_low_ns",
+                                      "steady_high_ns",
+                                      "steady_basis",
+                                      "steady_min_ns",
+                                      "steady_p95_ns",
+                                      "steady_cv",
+                                      "steady_n",
+                                      "total_median_ns",
+                                      "total_low_ns",
+                                      "total_high_ns",
+                                      "total_basis",
+                                      "total_min_ns",
+                                      "total_p95_ns",
+                                      "total_cv",
+                                      "total_n",
+                                      "items_per_s",
+                                      "item_unit",
+                                      "gflops",
+                                      "gb_per_s",
+                                      "speedup",
+                                      "speedup_low",
+                                      "speedup_high",
+                                      "total_speedup",
+                                      "total_speedup_low",
+                                      "total_speedup_high",
+                                      "base_id",
+                                      "stopped",
+                                      "effective_n",
+                                      "modes",
+                                      "primary",
+                                      "primary_unit",
+                                      "primary_median",
+                                      "primary_low",
+                                      "primary_high",
+                                      "flags",
+                                      "cpu_median_ns",
+                                      "cpu_low_ns",
+                                      "cpu_high_ns",
+                                      "flagged_share"};
   put_identity_names(csv);
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     put_raw(csv, names[i]);
@@ -196,8 +230,8 @@ static void put_cell(Csv *csv, const BhMerged *cell) {
   put_ratio(csv, &cell->speedup);
   put_ratio(csv, &cell->total_speedup);
   put_text(csv, cell->base && cell->speedup.exists ? cell->base->first->id : "");
-  put_flags(csv, cell);
   put_decided(csv, cell);
+  put_flags(csv, cell);
   put_observed(csv, cell);
   end_row(csv);
 }

@@ -255,12 +255,8 @@ static gboolean is_in(guint mask, gsize offset) {
 }
 
 void bh_measure_reconcile(BhMeasure *measure, guint soft) {
-  if (measure->max_samples >= measure->min_samples)
-    return;
-  if (is_in(soft, AT(max_samples)))
+  if (measure->max_samples < measure->min_samples && is_in(soft, AT(max_samples)))
     measure->max_samples = measure->min_samples;
-  else if (is_in(soft, AT(min_samples)))
-    measure->min_samples = measure->max_samples;
 }
 
 gboolean bh_measure_check(const BhMeasure *measure, BhPosition at, GError **error) {

@@ -147,7 +147,7 @@ def test_u_test_is_compare_py(tmp_path):
 def test_one_run_resume_and_report(tmp_path):
     out = tmp_path / "results.jsonl"
     command = [str(HERE / "study"), "--benchhost", BENCHHOST, "--out", str(out), "--limit", "1", "--only", "10:neighbour",
-               "--ab=--screen-rounds=5", "--ab=--confirm-rounds=5"]
+               "--ab=--screen-rounds=6", "--ab=--confirm-rounds=6"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     head, run = map(json.loads, out.read_text().splitlines())
@@ -155,7 +155,7 @@ def test_one_run_resume_and_report(tmp_path):
     assert run["percent"] == 10 and run["condition"] == "neighbour" and run["target"] in run["cells"]
     assert len(run["cells"]) == 20
     for cell in run["cells"].values():
-        assert len(cell["base"]) == len(cell["candidate"]) and len(cell["base"]) in (5, 10)
+        assert len(cell["base"]) == len(cell["candidate"]) and len(cell["base"]) in (6, 12)
         assert cell["verdict"] in ("regressed", "improved", "equivalent", "inconclusive")
     out.write_text(out.read_text() + '{"type":"run","ind')  # as a kill leaves it
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import plugins
@@ -118,7 +119,7 @@ def test_same_builds_are_an_aa_run(arms):
     assert report["same"] and report["candidate"]["kind"] == "installed"
     assert all(cell["decision"]["shift"] == 0 for cell in report["cells"])
     table = arms.run(".", "-")
-    assert table.returncode == 0 and "an A/A run" in table.stdout
+    assert table.returncode == 0 and "an A/A run" in " ".join(table.stdout.split())
 
 
 def test_too_noisy_is_not_equivalent(arms):
@@ -381,6 +382,87 @@ def test_a_suspect_without_confirmation_is_inconclusive(arms):
     assert report["cells"][1]["cut_short"] and report["cells"][1]["reason"] == "a suspect with 0 of 8 confirming pairs"
 
 
+# ---- noise ----
+
+class Machine:
+    """A made-up machine whose hypervisor takes time as told, while the block lasts."""
+
+    def __init__(self, folder, when):
+        self.root, self.when, self.stolen, self.stop = folder / "machine", when, 0, threading.Event()
+        (self.root / "proc").mkdir(parents=True)
+        self.write()
+        self.thread = threading.Thread(target=self.live)
+
+    def write(self):
+        line = f"1000 0 1000 100000 0 0 0 {self.stolen} 0 0\n"
+        fresh = self.root / "proc" / "fresh"
+        fresh.write_text(f"cpu  {line}" + "".join(f"cpu{i} {line}" for i in range(os.cpu_count())))
+        fresh.replace(self.root / "proc" / "stat")
+
+    def live(self):
+        while not self.stop.wait(0.002):
+            if self.when(self.stolen):
+                self.stolen += 100
+                self.write()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+def noisy_matrix(arms, policy):
+    arms.matrix(parts="[0, 1]", measure=QUICK.replace("{", "{noise: %s, " % policy, 1))
+
+
+def test_noise_strikes_pairs_but_not_more_than_a_fifth(arms):
+    noisy_matrix(arms, "reject")
+    with Machine(arms.folder, lambda stolen: True) as machine:
+        report = arms.json(arms.build("base"), arms.build("slow"), "--no-control", BENCHHOST_TEST_ROOT=machine.root)
+    assert report["exit_status"] == 2 and "more than 20 % of the pairs were disturbed" in report["invalid"]
+    assert outcomes(report) == ["equivalent", "regressed"], "what was kept is decided all the same"
+    rejected = sum(cell["rejected_pairs"] for cell in report["cells"])
+    assert 1 <= rejected <= 0.2 * (8 * 2 + 8)
+    retries = [line for line in arms.lines() if line["type"] == "retry"]
+    assert len(retries) == 2 * rejected and all("hypervisor" in line["reason"] for line in retries)
+    # both arms of a pair, next to each other
+    assert all({a["arm"], b["arm"]} == {"base", "candidate"} and (a["id"], a["round"]) == (b["id"], b["round"])
+               for a, b in zip(retries[::2], retries[1::2]))
+
+
+def test_noise_now_and_then(arms):
+    noisy_matrix(arms, "reject")
+    began = time.monotonic()
+    with Machine(arms.folder, lambda stolen: stolen == 0 and time.monotonic() > began + 0.4) as machine:
+        report = arms.json(arms.build("base"), arms.build("slow"), "--no-control", "--screen-rounds", "20",
+                           BENCHHOST_TEST_ROOT=machine.root)
+    assert report["invalid"] is None and report["exit_status"] == 1
+    assert outcomes(report) == ["equivalent", "regressed"]
+    assert all(cell["screen_pairs"] == 20 for cell in report["cells"])
+    rounds = [line for line in arms.lines() if line["type"] == "round"]
+    assert {line["round"] for line in rounds} == set(range(28))
+
+
+def test_noise_is_flagged_unless_told_otherwise(arms):
+    noisy_matrix(arms, "flag")
+    with Machine(arms.folder, lambda stolen: True) as machine:
+        report = arms.json(arms.build("base"), arms.build("slow"), "--no-control", BENCHHOST_TEST_ROOT=machine.root)
+    assert report["exit_status"] == 1 and report["invalid"] is None
+    assert all("stolen" in cell["flags"] and cell["rejected_pairs"] == 0 for cell in report["cells"])
+
+
+def test_noise_that_ends_it(arms):
+    noisy_matrix(arms, "abort")
+    with Machine(arms.folder, lambda stolen: True) as machine:
+        report = arms.json(arms.build("base"), arms.build("slow"), "--no-control", BENCHHOST_TEST_ROOT=machine.root)
+    assert report["exit_status"] == 2 and "given up (noise: abort): the hypervisor" in report["invalid"]
+    assert outcomes(report) == ["inconclusive", "inconclusive"]
+    assert sum(line["type"] == "cell" for line in arms.lines()) == 2
+
+
 # ---- what is printed ----
 
 def test_table(arms):
@@ -388,7 +470,7 @@ def test_table(arms):
     assert result.returncode == 1
     lines = result.stdout.splitlines()
     (row,) = [line for line in lines if line.startswith("graded part=1 | serial ")]
-    assert "regressed" in row and "1000 points" in row and "1100 points" in row and "8+8" in row
+    assert "regressed" in row and row.count(" points") == 2 and "8+8" in row
     assert "+10.0 %" in row
     text = " ".join(result.stdout.split())
     assert "1 regressed, 1 equivalent: 1 cell regressed." in text
@@ -422,8 +504,8 @@ def test_measuring_is_cheap_unless_the_matrix_says_otherwise(arms):
     assert (got["min_samples"], got["max_samples"], got["max_time"], got["warmup"]) == (6, 12, 10 ** 9, 5 * 10 ** 6)
     got = measure("{primary: 'metric:cost', min_sample: 0, min_samples: 20}")
     assert (got["min_samples"], got["max_samples"]) == (20, 20)
-    got = measure("{primary: 'metric:cost', min_sample: 0, max_samples: 3}", "--measure", "warmup=1ms")
-    assert (got["min_samples"], got["max_samples"], got["warmup"]) == (3, 3, 10 ** 6)
+    got = measure("{primary: 'metric:cost', min_sample: 0, max_samples: 30}", "--measure", "warmup=1ms")
+    assert (got["min_samples"], got["max_samples"], got["warmup"]) == (6, 30, 10 ** 6)
 
 
 # ---- bad usage ----
@@ -439,7 +521,7 @@ BAD = [
     (("colour=red", "colour=blue", "M"), "base colour=red: --param colour: no plugin in the matrix has such a parameter"),
     (("weight=1", "weight=-5", "M"), "candidate weight=-5: "),
     (("weight=1", "weight=[1, 2]", "M"), "different cells (2 and 4)"),
-    ((".", "part=1", "M"), "only in the base"),
+    (("base", "part=1", "M"), "only in the base"),
     (("base", "slow", "M", "--margin", "0"), "--margin '0': expected a share above 0"),
     (("base", "slow", "M", "--margin", "200%"), "--margin"),
     (("base", "slow", "M", "--fdr", "x"), "--fdr 'x'"),

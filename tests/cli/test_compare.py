@@ -54,6 +54,10 @@ def environment(**values):
     return {name: {"state": "ok", "value": value, "note": None} for name, value in values.items()}
 
 
+def test_schema_is_one():
+    pytest.importorskip("jsonschema").Draft202012Validator.check_schema(SCHEMA)
+
+
 # ---- what is said first ----
 
 def test_warning_is_first(tmp_path):
@@ -229,11 +233,18 @@ def test_arms_of_one_journal(tmp_path):
     base, candidate = [MS] * 6, [2 * MS] * 6
     lines = [{**line, "arm": arm, "round": line["round"] + 100 * k}
              for k, (arm, values) in enumerate((("base", base), ("candidate", candidate))) for line in cells(values)]
-    path = write(tmp_path / "ab.jsonl", lines, kind="ab")
+    lines += [{**line, "arm": arm, "round": line["round"] + 1000 + 100 * k}
+              for k, arm in enumerate(("control-base", "control")) for line in cells([9 * MS] * 6)]
+    plugin = lambda build: {"plugins": [{"kind": "workload", "name": "prime", "version": "1", "build_id": build}]}
+    path = write(tmp_path / "ab.jsonl", lines, kind="ab",
+                 arms={"base": plugin("aaaa"), "candidate": plugin("bbbb")})
     found = as_json(path)
+    assert [(d["name"], d["first"], d["this"]) for d in found["differences"]] == [("workload prime", "1, build aaaa", "1, build bbbb")]
     assert [run["arm"] for run in found["runs"]] == ["base", "candidate"]
     assert found["cells"][0]["runs"][1]["ratio"] == pytest.approx(2)
-    assert "ab.jsonl (candidate)" in compare(path).stdout
+    assert found["cells"][0]["label"] == "prime n=1000 | serial"
+    out = compare(path).stdout
+    assert "ab.jsonl (candidate)" in out and f"`benchhost ab --from={path}`" in out.replace("\n  ", " ")
 
 
 # ---- options ----

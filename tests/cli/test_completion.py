@@ -57,6 +57,8 @@ def test_files(folder):
     assert complete("run", "two", cwd=folder) == ["two words.yaml"]
     assert complete("report", "", cwd=folder) == ["run.jsonl", "sub"]
     assert complete("export", "r", cwd=folder) == ["run.jsonl"]
+    assert complete("ab", "p", cwd=folder) == ["plug.so"] and "a.yaml" in complete("ab", "", cwd=folder)
+    assert complete("ab", "--from", "", cwd=folder) == ["run.jsonl", "sub"]
     assert complete("describe", "./p", cwd=folder) == ["./plug.so"]
     assert complete("export", "-o", "no", cwd=folder) == ["notes.txt"]
 

@@ -24,9 +24,12 @@ REDUCED = {
     "e5-io-latency": ["sleep.items=6", "sleep.duration=1ms"],
     "e5-memory": ["memory.items=3", "memory.bytes=100 kB"],
     "e5-serialisation": ["chunk-mean.elements=10007", "chunk-mean.chunks=100"],
+    "metg": ["squares.draws=[1, 16, 256]"],
     "pools": ["files.count=5", "collectives.repeats=10", "squares.size=100", "chunk-mean.elements=10007", "prime.n=500",
               "command.items=2", "sleep.items=4"],
     "quickstart": ["prime.n=500", "chunk-mean.elements=10007"],
+    "roofline": ["peaks.bytes=1MB", "peaks.items=20", "chunk-mean.elements=10007", "chunk-mean.chunks=100", "squares.size=300"],
+    "scaling": ["sleep.items=12", "squares.size=300"],
     "sleep-scaling": ["sleep.items=9", "sleep.duration=1ms"],
     "squares": ["squares.size=300"],
 }

@@ -129,8 +129,9 @@ def test_arms_are_runs(tmp_path, db):
         lines += [{**journals.cell_line("a" * 12, "w", "b", [MS * (k + 1)], round=r + 10 * k), "arm": arm} for r in range(6)]
     path = tmp_path / "ab.jsonl"
     path.write_text(journals.text(lines + [journals.end_line()]))
-    good("add", path, "--db", db)
-    assert query(db, "SELECT arm, median FROM run JOIN result ON run.id = run ORDER BY arm") == [("base", MS), ("candidate", 2 * MS)]
+    good("add", path, "--db", db, "--commit", "abc", "--branch", "main")
+    assert query(db, "SELECT arm, median, commit_id, branch FROM run JOIN result ON run.id = run ORDER BY arm") == [
+        ("base", MS, None, None), ("candidate", 2 * MS, "abc", "main")], "the base is not what the commit is"
     assert history("add", path, "--db", db).returncode == 64
 
 

@@ -153,8 +153,34 @@ static void test_last_fact_counts(void) {
   g_assert_cmpstr(json_object_get_string_member(object_of(facts), "chunk"), ==, "2");
 }
 
+/* The median of one sample's own reports, by name; warm-up's are gone. */
+static void test_sample_metric(void) {
+  g_autoptr(BhArena) arena = arena_new();
+  const bh_host *host = bh_arena_host(arena);
+  double value = -1;
+  bh_arena_begin_sample(arena, 1);
+  g_assert_false(bh_arena_sample_metric(arena, 1, "a", &value));
+  host->metric(host, "a", 100, "s", BH_LOWER);
+  bh_arena_begin_sample(arena, 2);
+  g_assert_false(bh_arena_sample_metric(arena, 2, "a", &value));
+  const double reported[] = {1, 9, 3};
+  for (guint i = 0; i < G_N_ELEMENTS(reported); i++) {
+    host->metric(host, "a", reported[i], "s", BH_LOWER);
+    host->metric(host, "b", -reported[i], "s", BH_HIGHER);
+  }
+  g_assert_true(bh_arena_sample_metric(arena, 2, "a", &value));
+  g_assert_cmpfloat(value, ==, 3);
+  g_assert_true(bh_arena_sample_metric(arena, 2, "b", &value));
+  g_assert_cmpfloat(value, ==, -3);
+  g_assert_false(bh_arena_sample_metric(arena, 2, "c", &value));
+  bh_arena_forget_metrics(arena);
+  g_assert_false(bh_arena_sample_metric(arena, 2, "a", &value));
+  g_assert_cmpfloat(value, ==, -3);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/arena/sample-metric", test_sample_metric);
   g_test_add_func("/arena/threads", test_threads);
   g_test_add_func("/arena/forked", test_forked);
   g_test_add_func("/arena/limits", test_limits);

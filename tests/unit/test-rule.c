@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * core/gate/rule: verdicts on small pairs whose figures are known by hand. Error rates: tests/calibration. */
+#include "gate/known.h"
 #include "gate/rule.h"
 
 #include <math.h>
@@ -153,6 +154,19 @@ static void test_names(void) {
   g_assert_cmpstr(bh_verdict_name(BH_VERDICT_REGRESSED), ==, "regressed");
 }
 
+/* Figures are printed for the rule that they were measured with, and for no other. */
+static void test_known(void) {
+  BhRule rule = bh_rule_default();
+  BhKnown known;
+  g_assert_true(bh_rule_known(&rule, &known));
+  g_assert_cmpfloat(known.false_runs, <=, known.false_runs_high);
+  g_assert_cmpfloat(known.found_5, <=, known.found_10);
+  g_assert_cmpuint(known.runs, >, 0);
+  rule.margin = 0.03;
+  g_assert_false(bh_rule_known(&rule, &known));
+  g_assert_cmpuint(known.runs, ==, 0);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/rule/suspects", test_suspects);
@@ -164,6 +178,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/rule/no-noise", test_no_noise);
   g_test_add_func("/rule/correction", test_correction);
   g_test_add_func("/rule/detectable", test_detectable);
+  g_test_add_func("/rule/known", test_known);
   g_test_add_func("/rule/names", test_names);
   return g_test_run();
 }

@@ -15,12 +15,25 @@ static void test_looks(void) {
 
 static void test_names(void) {
   g_assert_cmpstr(bh_stop_reason_name(BH_STOP_PRECISION), ==, "precision");
+  g_assert_cmpstr(bh_stop_reason_name(BH_STOP_MIN_SAMPLES), ==, "min-samples");
+  g_assert_cmpstr(bh_stop_reason_name(BH_STOP_BUDGET), ==, "budget");
   g_assert_cmpstr(bh_stop_reason_name(BH_STOP_INTERRUPTED), ==, "interrupted");
+}
+
+/* What the matrix says, and a fifth of the cell's time at the most, which is max_time or its share of the budget. */
+static void test_warmup(void) {
+  const BhMeasure m = {.warmup_ns = 1000, .max_time_ns = 3000};
+  g_assert_cmpuint(bh_sampler_warmup_ns(&m, G_MAXUINT64), ==, 600);
+  g_assert_cmpuint(bh_sampler_warmup_ns(&m, 1000), ==, 200);
+  const BhMeasure brief = {.warmup_ns = 10, .max_time_ns = 3000}, none = {.max_time_ns = 3000};
+  g_assert_cmpuint(bh_sampler_warmup_ns(&brief, G_MAXUINT64), ==, 10);
+  g_assert_cmpuint(bh_sampler_warmup_ns(&none, G_MAXUINT64), ==, 0);
 }
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sampler/looks", test_looks);
   g_test_add_func("/sampler/names", test_names);
+  g_test_add_func("/sampler/warmup", test_warmup);
   return g_test_run();
 }

@@ -30,7 +30,7 @@
 #undef PEAKS_TARGET
 #define PEAKS(name) PEAKS_JOIN(avx512, name)
 #define PEAKS_WIDTH 64
-#define PEAKS_TARGET __attribute__((target("avx512f,prefer-vector-width=512")))
+#define PEAKS_TARGET __attribute__((target("avx512f")))
 #include "peaks.k.h"
 #undef PEAKS
 #undef PEAKS_WIDTH

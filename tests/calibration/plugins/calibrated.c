@@ -42,7 +42,7 @@ static uint64_t do_integer(uint64_t x) {
 
 static uint64_t do_float(uint64_t x) {
   double a = (double)(x >> 40), b = a + 1, c = a + 2, d = a + 3;
-  for (uint32_t k = 0; k < 1200; k++) {
+  for (uint32_t k = 0; k < 2000; k++) {
     a = a * 0.999 + 0.5;
     b = b * 0.998 + 0.5;
     c = c * 0.997 + 0.5;
@@ -77,16 +77,16 @@ static uint64_t do_branch(uint64_t x) {
   return sum;
 }
 
-/* 16 KiB, once over. */
+/* 16 KiB, four times over. */
 static uint64_t do_l1(const uint64_t *table, uint64_t words, uint64_t x) {
-  for (uint64_t k = 0; k < words; k++)
+  for (uint64_t k = 0; k < 4 * words; k++)
     x = (x ^ table[k & (words - 1)]) + (x << 1);
   return x;
 }
 
 static uint64_t do_l2(const uint64_t *table, uint64_t words, uint64_t x) {
   uint64_t sum = x;
-  for (uint64_t k = 0; k < 1200; k++)
+  for (uint64_t k = 0; k < 3000; k++)
     sum += table[bh_random_u64(x, k) & (words - 1)];
   return sum;
 }
@@ -102,7 +102,7 @@ static uint64_t do_stream(const uint64_t *table, uint64_t words, uint64_t item, 
 /* The table is one cycle through all its words in an order that no prefetcher guesses. */
 static uint64_t do_chase(const uint64_t *table, uint64_t words, uint64_t x) {
   uint64_t at = x & (words - 1);
-  for (uint32_t k = 0; k < 150; k++)
+  for (uint32_t k = 0; k < 400; k++)
     at = table[at];
   return at;
 }
