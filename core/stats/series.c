@@ -9,6 +9,7 @@
 
 enum {
   MIN_EFFECTIVE = 10,
+  MIN_TREND = 6,
   EXACT = 60,       /* largest n with Kendall's exact distribution */
   MAX_TREND = 2000, /* 2 million slopes */
 };
@@ -142,7 +143,7 @@ static gboolean trend_of(const double *x, guint n, double confidence, double *re
 
 gboolean bh_stats_trend(const double *x, guint n, double confidence, double *ret_slope, double *ret_low,
                         double *ret_high) {
-  if (n < 3)
+  if (n < MIN_TREND)
     return FALSE;
   if (n <= MAX_TREND)
     return trend_of(x, n, confidence, ret_slope, ret_low, ret_high);

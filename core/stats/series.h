@@ -11,7 +11,7 @@ double bh_stats_autocorrelation(const double *x, guint n);
 double bh_stats_effective_n(const double *x, guint n);
 /* Theil and Sen's slope per step with its interval from Kendall's distribution (Sen 1968), exact for n <= 60, normal
  * beyond; between two slopes' coverages it is interpolated. For independent noise around a line. More than 2000 values:
- * of the medians of blocks. FALSE: n too small for this confidence (5 for 95 %). */
+ * of the medians of blocks. FALSE: n < 6 (of 5 the interval at 95 % would cover 97.2 %). */
 gboolean bh_stats_trend(const double *x, guint n, double confidence, double *ret_slope, double *ret_low,
                         double *ret_high);
 /* How many modes: 1, or more where two narrow clusters explain the data far better than any of several single-peaked

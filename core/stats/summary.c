@@ -128,7 +128,7 @@ BhSummary bh_stats_summary_series(const double *x, guint n) {
 
 /* What is recovered from two short intervals covers more than each, as half widths vary from sample to sample. */
 static BhSummary side_of_ratio(const double *x, guint n) {
-  return series_summary(x, n, 0.95 - 0.15 / MAX(n, 1), 1.64);
+  return series_summary(x, n, 0.955 - 0.22 / n, 1.64);
 }
 
 gboolean bh_stats_ratio_interval(const double *x, guint n, const double *y, guint m, double *ret_low,

@@ -316,7 +316,7 @@ static void add_medians(GArray *rows, Shape shape) {
 }
 
 static void add_ranks(GArray *rows, Shape shape) {
-  const guint pairs[] = {6, 7, 8, 9, 10, 20, 30, 40, 100}, lengths[] = {5, 6, 7, 8, 10, 20, 40, 60, 61, 100};
+  const guint pairs[] = {6, 7, 8, 9, 10, 20, 30, 40, 100}, lengths[] = {6, 7, 8, 10, 20, 40, 60, 61, 100};
   const guint samples[][2] = {{4, 4}, {5, 5}, {3, 8}, {6, 6}, {10, 10}, {10, 30}, {40, 40}, {105, 105}};
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
     add(rows, (Row){"Hodges-Lehmann shift of pairs", hodges_lehmann, shape, pairs[i]});

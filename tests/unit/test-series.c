@@ -53,24 +53,25 @@ static void test_effective_n(void) {
 }
 
 static void test_trend(void) {
-  const double line[] = {10, 12, 14, 16, 18, 20}, bent[] = {0, 1, 2, 3, 100};
+  const double line[] = {10, 12, 14, 16, 18, 20}, bent[] = {0, 1, 2, 3, 4, 100};
   double slope, low, high;
   g_assert_true(bh_stats_trend(line, 6, 0.95, &slope, &low, &high));
   assert_close(slope, 2);
   assert_close(low, 2);
   assert_close(high, 2);
-  /* Slopes 1 x 6, 25, 33, 49, 97. P(S < 1) = 1/120, P(S < 2) = 5/120: 5 % lies 4/8 of the way from the 1st to
-   * the 2nd. */
-  g_assert_true(bh_stats_trend(bent, 5, 0.95, &slope, &low, &high));
+  /* Slopes 1 x 10, 20, 24.75, 32 2/3, 48.5, 96. Of 720 orders 1, 6, 20 have 0, up to 1, up to 2 inversions: 5 % lies
+   * (.05
+   * - 12/720) / (28/720) = 6/7 of the way from the 2nd to the 3rd. */
+  g_assert_true(bh_stats_trend(bent, 6, 0.95, &slope, &low, &high));
   assert_close(slope, 1);
   assert_close(low, 1);
-  assert_close(high, (97 + 49) / 2);
-  g_assert_false(bh_stats_trend(bent, 4, 0.95, &slope, &low, &high));
-  g_assert_true(bh_stats_trend(bent, 4, 0.9, &slope, &low, &high));
-  g_assert_false(bh_stats_trend(bent, 2, 0.5, &slope, &low, &high));
-  g_assert_false(bh_stats_trend(bent, 5, 1, &slope, &low, &high));
-  const double huge[] = {-DBL_MAX, DBL_MAX, -DBL_MAX, DBL_MAX, -DBL_MAX};
-  g_assert_true(bh_stats_trend(huge, 5, 0.95, &slope, &low, &high));
+  assert_close(high, 48.5 + 6. / 7 * (98. / 3 - 48.5));
+  g_assert_false(bh_stats_trend(bent, 5, 0.95, &slope, &low, &high));
+  g_assert_false(bh_stats_trend(bent, 6, 0.999, &slope, &low, &high));
+  g_assert_false(bh_stats_trend(bent, 0, 0.5, &slope, &low, &high));
+  g_assert_false(bh_stats_trend(bent, 6, 1, &slope, &low, &high));
+  const double huge[] = {-DBL_MAX, DBL_MAX, -DBL_MAX, DBL_MAX, -DBL_MAX, 0};
+  g_assert_true(bh_stats_trend(huge, 6, 0.95, &slope, &low, &high));
   g_assert_true(isfinite(slope) && isfinite(low) && isfinite(high));
 }
 

@@ -135,9 +135,9 @@ static void test_median_interval(void) {
   assert_close(high, 9);
 }
 
-/* x has 6 figures, y is 2 of them: both at 92.5 %, so I = (31/32 - .925) / (3/16) = 7/30 and w = 5 I / (1 + 4 I). */
+/* x has 6 figures, y is 2 of them: both at .955 - .22/6, so I = 121/450 and w = 5 I / (1 + 4 I). */
 static void test_ratio(void) {
-  const double x[] = {160, 100, 90, 120, 80, 110}, y[] = {50, 40, 55, 45, 80, 60}, w = 7. / 6 / (1 + 14. / 15);
+  const double x[] = {160, 100, 90, 120, 80, 110}, y[] = {50, 40, 55, 45, 80, 60}, w = 605. / 934;
   const double zero[] = {0, 0, 0, 1, 2, 3}, tiny[] = {1e-300, 1e-300, 1e-300, 1e-300, 1e-300, 1e-300};
   const double large[] = {1e300, 1e300, 1e300, 1e300, 1e300, 1e300};
   const double x_low = 80 + 10 * w, x_high = 160 - 40 * w, y_low = 40 + 5 * w, y_high = 80 - 20 * w;
