@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Owns the count of modes: two clusters (a mixture of two normal distributions of one width) against single-peaked
- * shapes, by likelihood. A density estimate's valleys were tried first: 50 samples of which a fifth lies 4 standard
- * deviations off show no valley that noise does not show as well. */
+ * shapes, by likelihood. How often it is wrong: tests/calibration/coverage.c, docs/calibration.md. */
 #include "stats/series.h"
 #include "stats/sorted.h"
 
