@@ -49,23 +49,22 @@ static const double *doubles(const GArray *array) {
   return (const double *)(gconstpointer)array->data;
 }
 
-void bh_stored_summarize(BhStoredCell *cell) {
-  cell->basis = BH_BASIS_NONE;
-  cell->exists = cell->values->len > 0;
+/* ---- one cell ---- */
+
+/* Median and interval out of the values. */
+static void summarize(BhStoredCell *cell, const BhMerged *merged) {
+  const double *values = doubles(cell->values);
+  const guint n = cell->values->len;
+  cell->exists = n > 0;
   if (!cell->exists)
     return;
-  const BhSummary summary = bh_stats_summary(doubles(cell->values), cell->values->len);
-  cell->median = summary.median;
+  cell->median = bh_stats_median(values, n);
   cell->why = "fewer than 6 rounds";
-  if (!summary.has_interval)
+  if (!bh_merge_interval(merged, values, n, &cell->low, &cell->high))
     return;
   cell->why = NULL;
   cell->basis = BH_BASIS_ROUNDS;
-  cell->low = summary.low;
-  cell->high = summary.high;
 }
-
-/* ---- one cell ---- */
 
 static void take_values(BhStoredCell *cell, const BhMerged *merged, const BhPrimary *primary) {
   for (guint i = 0; i < merged->rounds->len; i++) {
@@ -127,7 +126,7 @@ static BhStoredCell *cell_new(const BhResults *results, const BhMerged *merged, 
     return cell;
   take_values(cell, merged, &primary);
   cell->why = "no such figure was recorded";
-  bh_stored_summarize(cell);
+  summarize(cell, merged);
   cell->n = cell->values->len;
   if (primary.kind == BH_PRIMARY_WALL)
     take_samples(cell, &merged->steady);

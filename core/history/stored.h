@@ -47,8 +47,6 @@ GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **e
 GPtrArray *bh_stored_parse(const char *text, gsize length, const char *name, const BhPrimary *primary, GError **error);
 void bh_stored_free(BhStored *stored);
 void bh_stored_cell_free(BhStoredCell *cell);
-/* Median and interval of `cell` out of its values. */
-void bh_stored_summarize(BhStoredCell *cell);
 /* "1.234 ms", "64.00 KiB", "12.5 frames", by the figure's unit. Caller frees. */
 char *bh_stored_figure_text(const BhStoredCell *cell, double value);
 /* "FILE" or "FILE (base)". Caller frees. */
