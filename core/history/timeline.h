@@ -19,6 +19,8 @@ typedef struct {
   double p;                           /* permutation test: (k + 1) / (N + 1) */
 } BhTimelineChange;
 
+/* How many runs a series must have for a change to be found at this level; fewer are not tested. */
+guint bh_timeline_least(double alpha);
 /* Of BhTimelineChange, in the series' order; `history` must outlive it. `ret_tested`: series that were long enough. */
 GPtrArray *bh_timeline_changes(const BhStoreHistory *history, const BhTimelineTest *test, guint *ret_tested);
 
