@@ -119,8 +119,8 @@ static int show(const PeaksOptions *o, const BhResults *results) {
   g_autoptr(JsonNode) report = bh_analyze(results, &options, &error);
   if (!report)
     return bh_cli_fail(error);
-  g_autofree char *text = o->json ? bh_json_text(report, TRUE)
-                                  : bh_analyze_text(report, bh_report_width(), bh_display_ascii());
+  g_autofree char *text =
+      o->json ? bh_json_text(report, TRUE) : bh_analyze_text(report, bh_report_width(), bh_display_ascii());
   fputs(text, stdout);
   return bh_analyze_exit_status(report, &options);
 }
@@ -163,9 +163,10 @@ static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes)
   g_option_context_add_main_entries(context, entries, NULL);
   bh_matrix_options_add(context, changes);
   g_option_context_set_description(
-      context, "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
-               "Exit status: 0 all ok, 2 not all could be measured, 3 wrong results, 4 cells that failed, 64 bad usage,\n"
-               "130 interrupted.");
+      context,
+      "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
+      "Exit status: 0 all ok, 2 not all could be measured, 3 wrong results, 4 cells that failed, 64 bad usage,\n"
+      "130 interrupted.");
   return context;
 }
 

@@ -51,8 +51,8 @@ static void ratio_of_rounds(BhCompareSide *side, const BhStoredCell *old, const 
   side->why = side->has_interval ? NULL : side->why;
 }
 
-/* Processes are the replicates. Too few of them, or iterations within one, give no interval that would mean anything, and
- * no reading. */
+/* Processes are the replicates. Too few of them, or iterations within one, give no interval that would mean anything,
+ * and no reading. */
 static void ratio_of_medians(BhCompareSide *side, const BhStoredCell *old, const BhStoredCell *now) {
   side->why = "values of 0 or below have no ratio";
   if (!(old->median > 0) || !(now->median > 0))

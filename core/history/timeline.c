@@ -12,8 +12,8 @@ BhTimelineTest bh_timeline_test_default(void) {
   return (BhTimelineTest){.alpha = 0.05, .permutations = 999, .seed = 42};
 }
 
-/* Of n runs in two halves, as different as can be, 2 of the n over n/2 arrangements are as extreme as what was seen: the
- * order that it has, and its reverse. So many runs it takes for p to reach alpha: 8 for 0.05. */
+/* Of n runs in two halves, as different as can be, 2 of the n over n/2 arrangements are as extreme as what was seen:
+ * the order that it has, and its reverse. So many runs it takes for p to reach alpha: 8 for 0.05. */
 guint bh_timeline_least(double alpha) {
   guint n = LEAST_POINTS;
   for (double arrangements = 20; 2 / arrangements > alpha; arrangements *= (double)n / (n - n / 2))

@@ -113,7 +113,8 @@ static void draw_group(const Page *page, JsonObject *group) {
   JsonObject *base = bh_fields_object(group, "base");
   JsonArray *cells = bh_fields_array(group, "cells");
   g_autofree char *side = base ? side_of(base) : NULL;
-  heading(page, "Speedup over %s: %s", side ? side : "-", bh_fields_string(group, "title"));
+  g_autofree char *over = side ? g_strconcat(" over ", side, NULL) : g_strdup(" (no verified serial cell)");
+  heading(page, "Speedup%s: %s", over, bh_fields_string(group, "title"));
   g_autoptr(BhSheet) steady = scaling_grid(page, cells, "steady");
   g_autoptr(BhSheet) total = scaling_grid(page, cells, "total");
   const gboolean both = has_some(cells, "total", "speedup") || has_some(cells, "total", "self_speedup");
