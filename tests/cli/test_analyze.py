@@ -131,7 +131,7 @@ def test_few_rounds_have_no_interval(tmp_path):
     value, text = report(path)
     figure = value["speedup"]["groups"][0]["cells"][1]["steady"]["speedup"]
     assert figure == {"value": 2, "reason": None, "ci": None, "ci_reason": "fewer than 6 rounds", "rounds": 0}
-    assert "no interval: fewer than 6 rounds" in text
+    assert "no interval: fewer than 6 rounds" in text and "5 rounds, 4 cores; figures are of all samples; intervals need 6 rounds" in text
 
 
 def test_arms_of_a_comparison_stay_apart(tmp_path):
