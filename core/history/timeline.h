@@ -33,6 +33,6 @@ char *bh_timeline_series_text(const BhStoreHistory *history, const BhTimelineLoo
 char *bh_timeline_changes_text(const GPtrArray *changes, guint tested, const BhTimelineTest *test,
                                const BhTimelineLook *look);
 char *bh_timeline_changes_json(const GPtrArray *changes, guint tested, const BhTimelineTest *test);
-/* One row per run and cell; a list of runs with their cells. */
+/* One row per run and cell; a list of runs with their cells (schemas/history.schema.json, as the changes'). */
 char *bh_timeline_csv(const BhStoreHistory *history);
 char *bh_timeline_json(const BhStoreHistory *history);

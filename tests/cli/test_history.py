@@ -21,7 +21,13 @@ import pytest
 
 import journals
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
 BENCHHOST = os.environ["BENCHHOST"]
+SCHEMA = json.loads((pathlib.Path(os.environ["SOURCE_ROOT"]) / "schemas" / "history.schema.json").read_text())
 MS = 1e6
 
 
@@ -38,6 +44,8 @@ def history(*args, cwd=None, env=None, **more):
 def good(*args, **more):
     out = history(*args, **more)
     assert out.returncode == 0, out.stderr
+    if "--json" in args and jsonschema:
+        jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(out.stdout))
     return out.stdout
 
 
@@ -64,6 +72,15 @@ def query(db, sql):
 
 def whole(db):
     assert query(db, "PRAGMA integrity_check") == [("ok",)] and query(db, "PRAGMA foreign_key_check") == []
+
+
+def test_json_is_looked_at():
+    """Every --json above is validated; without python3-jsonschema that is said, not passed over."""
+    if not jsonschema:
+        pytest.skip("no jsonschema: nothing of the JSON here was validated")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate([{"run": 1}])
 
 
 # ---- what is kept ----
