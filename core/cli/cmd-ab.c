@@ -175,7 +175,7 @@ static guint table_width(void) {
 }
 
 static int print(const BhAbOptions *o, const BhResults *results, GError **error) {
-  const BhAbJudging judging = {.rule = o->from && o->rule_given ? &o->rule : NULL,
+  const BhAbJudging judging = {.rule = o->from ? &o->rule : NULL,
                                .primary = o->from ? o->primary : NULL,
                                .strict = o->strict,
                                .inconclusive_fails = o->inconclusive_fails};

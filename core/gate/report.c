@@ -97,6 +97,15 @@ static gboolean take_rule(JsonObject *run, BhRule *ret) {
          take_share(rule, "equivalent_shift", &ret->equivalent_shift);
 }
 
+static void change_rule(BhRule *rule, const BhRule *given) {
+  double *const settings[] = {&rule->screen_shift, &rule->margin, &rule->q, &rule->equivalence,
+                              &rule->equivalent_shift};
+  const double others[] = {given->screen_shift, given->margin, given->q, given->equivalence, given->equivalent_shift};
+  for (guint i = 0; i < G_N_ELEMENTS(settings); i++)
+    if (others[i] > 0)
+      *settings[i] = others[i];
+}
+
 static int compare_plugins(gconstpointer a, gconstpointer b) {
   const BhAbPlugin *x = *(BhAbPlugin *const *)a, *y = *(BhAbPlugin *const *)b;
   const int kinds = strcmp(y->kind, x->kind); /* workloads first */
@@ -190,12 +199,8 @@ BhAbReport *bh_ab_report_new(const BhResults *results, const BhAbJudging *judgin
                 path);
     return NULL;
   }
-  if (judging->rule) {
-    const BhRule measured = report->rule;
-    report->rule = *judging->rule;
-    report->rule.screen_rounds = measured.screen_rounds;
-    report->rule.confirm_rounds = measured.confirm_rounds;
-  }
+  if (judging->rule)
+    change_rule(&report->rule, judging->rule);
   gint64 seed = 0;
   JsonObject *matrix = bh_fields_object(run, "matrix");
   report->matrix_path = g_strdup(bh_fields_string(matrix, "path"));

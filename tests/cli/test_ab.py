@@ -307,6 +307,14 @@ def test_decided_again_from_the_journal(arms):
     assert outcomes(other) == ["equivalent", "regressed"] and other["cells"][1]["better"] == "higher"
 
 
+def test_deciding_again_changes_only_what_is_asked_for(arms):
+    arms.json(arms.build("base"), arms.build("slow"), "--margin", "1%", "--equivalence", "4%", "--no-control")
+    rule = json.loads(plugins.run("ab", "--from", arms.journal, "--fdr", "1%", "--json", "-").stdout)["rule"]
+    assert (rule["q"], rule["margin"], rule["equivalence"], rule["equivalent_shift"]) == (0.01, 0.01, 0.04, 0.01)
+    rule = json.loads(plugins.run("ab", "--from", arms.journal, "--margin", "3%", "--json", "-").stdout)["rule"]
+    assert (rule["q"], rule["margin"], rule["equivalence"], rule["equivalent_shift"]) == (0.05, 0.03, 0.04, 0.015)
+
+
 def test_the_journal_keeps_the_schema(arms):
     jsonschema = pytest.importorskip("jsonschema")
     arms.json(arms.build("base"), arms.build("slow"))

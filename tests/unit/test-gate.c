@@ -377,7 +377,7 @@ static void test_struck_pairs(void) {
 }
 
 static void test_other_rule(void) {
-  const BhRule rule = {.margin = 0.2, .screen_shift = 0.01, .q = 0.05, .equivalence = 0.5, .equivalent_shift = 0.2};
+  const BhRule rule = {.margin = 0.2, .equivalence = 0.5, .equivalent_shift = 0.2}; /* the rest is the journal's */
   Journal j;
   journal_begin(&j, 10, 30);
   add_pairs(&j, "a", "a", bh_ab_arms, 0, 40, 1.1);
@@ -385,6 +385,8 @@ static void test_other_rule(void) {
   g_assert_cmpint(cell_at(report, 0)->outcome, ==, BH_AB_EQUIVALENT);
   g_assert_cmpuint(report->rule.screen_rounds, ==, 10);
   g_assert_cmpfloat(report->rule.margin, ==, 0.2);
+  g_assert_cmpfloat(report->rule.screen_shift, ==, 0.01);
+  g_assert_cmpfloat(report->rule.q, ==, 0.05);
 }
 
 static void test_no_comparison(void) {
