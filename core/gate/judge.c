@@ -192,6 +192,7 @@ static void take_decision(const Judge *judge, Case *c, const BhDecision *decisio
   const guint wanted = judge->report->rule.confirm_rounds;
   cell->decision = *decision;
   cell->decided = TRUE;
+  take_medians(cell, decision->suspect && c->confirm->d->len ? c->confirm : c->screen);
   cell->outcome = (BhAbOutcome)decision->verdict;
   cell->cut_short = decision->suspect && c->confirm->attempted < wanted;
   if (cell->cut_short && cell->outcome == BH_AB_EQUIVALENT)
