@@ -225,6 +225,17 @@ def test_a_parameter_that_one_build_lacks(arms):
     assert "graded: the base has no parameter extra" in report["notes"]
 
 
+def test_a_folder_that_lacks_a_plugin_is_noted(arms):
+    lacking = arms.folder / "lacking"
+    lacking.mkdir()
+    shutil.copy(next(BUILD.glob("plugins/**/serial.so")), lacking)
+    notes = arms.json(lacking, arms.build("slow"), "--no-control")["notes"]
+    assert f"graded: the base's folder has none, so the base runs {arms.folder}/base/graded.so" in notes
+    assert any(note.startswith("serial: the candidate's folder has none") and note.endswith("the same build as the other arm")
+               for note in notes)
+    assert arms.json(arms.build("base"), arms.build("slow"), "--no-control")["notes"] == []
+
+
 # ---- order ----
 
 def test_the_order_is_seeded_and_balanced(arms):

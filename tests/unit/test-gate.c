@@ -57,7 +57,8 @@ static void test_arm_texts(void) {
               {"-", BH_ARM_INSTALLED, NULL},
               {"schedule=static", BH_ARM_OPTION, "schedule"},
               {"backend.chunk=3", BH_ARM_OPTION, "chunk"},
-              {"text=a=b", BH_ARM_OPTION, "text"}};
+              {"text=a=b", BH_ARM_OPTION, "text"},
+              {"graded.file=/data/a", BH_ARM_OPTION, "file"}};
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autoptr(GError) error = NULL;
     g_autoptr(BhArm) arm = bh_arm_parse(good[i].text, &error);
@@ -141,6 +142,16 @@ static void test_pairs_of_values(void) {
   g_assert_cmpstr(pair_at(&f, 3)->label, ==, "prime n=20 | pool workers=2");
   g_assert_cmpstr(pair_at(&f, 3)->side[1]->label, ==, "prime n=20 | pool workers=2 schedule=guided");
   g_assert_false(bh_ab_pairs_same(f.pairs));
+  g_assert_cmpuint(f.notes->len, ==, 0);
+}
+
+/* Both have a `chunk`; the workload's is none of what is compared. */
+static void test_pairs_of_one_plugins_option(void) {
+  g_auto(Fixture) f = pair_up("workloads: [mixed: {chunk: [1, 2]}]\nbackends: [pool: {workers: 1}]\n",
+                              "backend.chunk=1", "pool.chunk=2", NULL, NULL);
+  g_assert_cmpuint(f.pairs->len, ==, 2);
+  g_assert_cmpstr(pair_at(&f, 0)->label, ==, "mixed chunk=1 | pool workers=1");
+  g_assert_cmpstr(pair_at(&f, 1)->label, ==, "mixed chunk=2 | pool workers=1");
   g_assert_cmpuint(f.notes->len, ==, 0);
 }
 
@@ -414,6 +425,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/gate/arms", test_arm_texts);
   g_test_add_func("/gate/pairs/same", test_pairs_of_the_same);
   g_test_add_func("/gate/pairs/values", test_pairs_of_values);
+  g_test_add_func("/gate/pairs/qualified", test_pairs_of_one_plugins_option);
   g_test_add_func("/gate/pairs/variant", test_pairs_of_the_variant);
   g_test_add_func("/gate/pairs/depends", test_pairs_of_what_depends);
   g_test_add_func("/gate/pairs/newer", test_pairs_of_a_newer_build);
