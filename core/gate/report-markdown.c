@@ -9,8 +9,10 @@
 static const BhAbOutcome worst_first[] = {BH_AB_REGRESSED, BH_AB_WRONG,   BH_AB_BROKEN,    BH_AB_INCONCLUSIVE,
                                           BH_AB_IMPROVED,  BH_AB_SKIPPED, BH_AB_EQUIVALENT};
 
+/* One line of a table, whatever a plugin's message holds. */
 static void put_text(GString *out, const char *text) {
-  bh_display_escape(out, text ? text : "-");
+  g_autofree char *clean = bh_display_clean(text ? text : "-", FALSE);
+  bh_display_escape(out, clean);
 }
 
 static void put_figure(GString *out, const BhAbCell *cell, BhAbSide side) {

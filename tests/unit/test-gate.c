@@ -308,6 +308,27 @@ static void test_exit_status(void) {
   }
 }
 
+/* Results that were wrong in the control were wrong; a copy that does not run where it was put says nothing. */
+static void test_exit_of_the_control(void) {
+  static const struct {
+    const char *arm, *failure;
+    int status;
+  } cases[] = {{"control", "wrong", 3},        {"control-base", "wrong", 3}, {"control-base", "crashed", 4},
+               {"control-base", "timeout", 4}, {"control", "failed", 0},     {"control-base", "skipped", 0}};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    Journal j;
+    journal_begin(&j, 10, 30);
+    add_pairs(&j, "a", "a", bh_ab_arms, 0, 10, 1);
+    add_pairs(&j, "b", "c", bh_ab_arms, 0, 10, 1);
+    add_failure(&j, "a", cases[i].arm, 0, cases[i].failure);
+    add_visit(&j, "a", strcmp(cases[i].arm, "control") ? "control" : "control-base", 0, 1000);
+    g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+    g_test_message("%u: %s", i, report->exit_why);
+    g_assert_cmpint(report->exit_status, ==, cases[i].status);
+    g_assert_cmpint(report->control.state, ==, BH_CONTROL_NONE);
+  }
+}
+
 static void test_statuses(void) {
   Journal j;
   journal_begin(&j, 10, 30);
@@ -371,6 +392,36 @@ static void test_figures_without_a_ratio(void) {
   g_assert_null(strstr(json, "inf"));
 }
 
+static void add_metric(Journal *j, const char *id, const char *arm, guint round, double value, const char *unit,
+                       const char *better) {
+  g_string_append_printf(
+      j->text,
+      "{\"type\":\"cell\",\"id\":\"%s\",\"workload\":\"w\",\"backend\":\"b\",\"round\":%u,\"arm\":\"%s\","
+      "\"status\":\"ok\",\"steady\":{\"samples_ns\":[5]},\"primary\":\"metric:m\","
+      "\"metrics\":{\"m\":{\"median\":%g,\"unit\":\"%s\",\"better\":\"%s\"}}}\n",
+      id, round, arm, value, unit, better);
+}
+
+/* A build that counts in other units is no thousand times slower. */
+static void test_figures_of_two_scales(void) {
+  Journal j;
+  journal_begin(&j, 10, 30);
+  for (guint round = 0; round < 40; round++) {
+    add_metric(&j, "a", "base", round, 2, "s", "lower");
+    add_metric(&j, "a", "candidate", round, 2000, "ms", "lower");
+    add_metric(&j, "b", "base", round, 5, "s", "lower");
+    add_metric(&j, "c", "candidate", round, 6, "s", "higher");
+  }
+  g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+  for (guint i = 0; i < 2; i++) {
+    g_assert_cmpint(cell_at(report, i)->outcome, ==, BH_AB_INCONCLUSIVE);
+    g_assert_false(cell_at(report, i)->decided);
+  }
+  g_assert_cmpstr(cell_at(report, 0)->reason, ==,
+                  "metric:m is in 's' (lower is better) in the base, but in 'ms' (lower is better) in the candidate: "
+                  "give both builds the same");
+}
+
 static void test_struck_pairs(void) {
   Journal j;
   journal_begin(&j, 10, 30);
@@ -385,6 +436,18 @@ static void test_struck_pairs(void) {
   g_assert_cmpuint(cell_at(report, 0)->rejected, ==, 1);
   g_autofree char *closing = bh_ab_closing_text(report);
   g_assert_nonnull(strstr(closing, "1 pair was struck and measured again"));
+}
+
+/* Half a pair, measured again after an interruption, was not disturbed. */
+static void test_struck_halves(void) {
+  Journal j;
+  journal_begin(&j, 10, 30);
+  add_visit(&j, "a", "base", 0, 1000);
+  g_string_append(j.text, "{\"type\":\"retry\",\"id\":\"a\",\"round\":0,\"arm\":\"base\",\"reason\":\"half\"}\n");
+  add_pairs(&j, "a", "a", bh_ab_arms, 0, 10, 1);
+  g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+  g_assert_cmpint(cell_at(report, 0)->outcome, ==, BH_AB_EQUIVALENT);
+  g_assert_cmpuint(cell_at(report, 0)->rejected, ==, 0);
 }
 
 static void test_other_rule(void) {
@@ -432,11 +495,14 @@ int main(int argc, char **argv) {
   g_test_add_func("/gate/pairs/different", test_pairs_that_cannot_be);
   g_test_add_func("/gate/judge/verdicts", test_judge);
   g_test_add_func("/gate/judge/exit", test_exit_status);
+  g_test_add_func("/gate/judge/exit/control", test_exit_of_the_control);
   g_test_add_func("/gate/judge/statuses", test_statuses);
   g_test_add_func("/gate/judge/lack", test_lack_of_pairs);
   g_test_add_func("/gate/judge/fewer", test_a_change_that_fewer_pairs_show);
   g_test_add_func("/gate/judge/no-ratio", test_figures_without_a_ratio);
+  g_test_add_func("/gate/judge/scales", test_figures_of_two_scales);
   g_test_add_func("/gate/judge/struck", test_struck_pairs);
+  g_test_add_func("/gate/judge/struck/halves", test_struck_halves);
   g_test_add_func("/gate/judge/rule", test_other_rule);
   g_test_add_func("/gate/judge/none", test_no_comparison);
   return g_test_run();
