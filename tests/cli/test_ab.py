@@ -529,6 +529,16 @@ def test_quiet_and_json_file(arms):
     check_schema(json.loads(out.read_text()))
 
 
+def test_devices_are_written_into_not_replaced(arms):
+    arms.json(arms.build("base"), arms.build("slow"), "--no-control")
+    target, link = arms.folder / "target.xml", arms.folder / "link.xml"
+    target.write_text("")
+    link.symlink_to(target)
+    result = plugins.run("ab", "--from", arms.journal, "--no-table", "--junit", link, "--markdown", "/dev/full")
+    assert result.returncode == 70 and "--markdown /dev/full cannot be written: No space left" in result.stderr
+    assert link.is_symlink() and "<testsuite" in target.read_text()
+
+
 def test_dry_run(arms):
     result = arms.run("weight=100", "weight=110", "--dry-run")
     assert result.returncode == 0 and not arms.journal.exists()
