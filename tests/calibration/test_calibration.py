@@ -124,7 +124,7 @@ def test_the_other_rules_by_hand():
     assert rules["google-benchmark"](base, slower) and not rules["google-benchmark"](slower, base)
     assert not rules["google-benchmark"](base[:8], [x + 50 for x in base[:8]]), "fewer than 9 repetitions: no verdict"
     assert not rules["mean"](base, slower) and rules["mean"](base, [x + 6 for x in base])
-    # sd 3.03 of 104.5 and of 110: the ratio 1.053 +- 0.042; of 108: 1.033 +- 0.042
+    # sd 3.03 each; 110.0 to 104.5: the ratio is 1.053 +- 0.042; 108.5 to 104.5: 1.038 +- 0.042
     assert not rules["hyperfine's"](base, slower) and rules["hyperfine's"](base, [x + 5.5 for x in base])
     assert not rules["hyperfine,"](base, [x + 6 for x in base]) and rules["hyperfine,"](base, [x + 6.2 for x in base])
 
