@@ -138,6 +138,8 @@ static void test_an_interrupted_run(void) {
   g_assert_nonnull(strstr(xml, "errors=\"1\""));
   g_assert_nonnull(strstr(xml, "name=\"later\" classname=\"benchhost.unmeasured\""));
   g_assert_null(strstr(xml, "(null)"));
+  g_autofree char *markdown = bh_ab_markdown(&made.report);
+  g_assert_true(g_str_has_prefix(markdown, "## benchhost: no regression (interrupted)\n"));
   g_autofree char *text = bh_ab_annotations(&made.report);
   g_assert_nonnull(strstr(text, "title=benchhost%3A inconclusive::it was interrupted"));
 }
@@ -206,7 +208,9 @@ static void test_markdown(void) {
   add_cell(&made, "bad", BH_AB_WRONG, 0);
   ((BhAbCell *)made.report.cells->pdata[2])->reason = (char *)"expected\n| 1 |\r\nfound 2";
   made.report.exit_status = BH_EXIT_REGRESSION;
+  g_ptr_array_add(made.report.notes, (gpointer) "the base has no parameter x_y");
   g_autofree char *text = bh_ab_markdown(&made.report);
+  g_assert_nonnull(strstr(text, "\n\n- Note: the base has no parameter x\\_y\n\n"));
   g_assert_nonnull(strstr(text, "| expected \\| 1 \\|  found 2 |\n"));
   g_assert_true(g_str_has_prefix(text, "## benchhost: regression\n"));
   const char *slow = strstr(text, "| slow |"), *folded = strstr(text, "<details><summary>1 equivalent");
