@@ -110,8 +110,9 @@ static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {
   bh_matrix_options_add(context, matrix);
   g_option_context_set_description(
       context,
-      "The word run may be left out. Exit status: 0 all ok, 3 wrong results, 4 cells that crashed, timed out,\n"
-      "failed or ran out of memory, 64 bad usage or matrix, 70 a full disk, 130 interrupted. See benchhost(1).");
+      "The word run may be left out. Exit status: 0 all ok, 2 given up for noise or too small a budget, 3 wrong\n"
+      "results, 4 cells that crashed, timed out, failed or ran out of memory, 64 bad usage or matrix, 70 a full disk,\n"
+      "130 interrupted. See benchhost(1).");
   return context;
 }
 

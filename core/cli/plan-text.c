@@ -2,7 +2,6 @@
  * Owns what a plan looks like: a table for people, JSON for programs. */
 #include "base/json.h"
 #include "base/text.h"
-#include "base/json.h"
 #include "cli/matrix-options.h"
 #include "engine/schedule.h"
 #include "spec/measure.h"

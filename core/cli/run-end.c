@@ -30,8 +30,8 @@ void bh_run_end_say(const BhRunSummary *summary, gboolean quiet, gboolean resuma
             summary->rejected == 1 ? " was" : "es were");
   if (summary->kept_disturbed)
     fprintf(stderr,
-            "benchhost: %u disturbed process%s kept, only flagged: a fifth of all had been repeated; this machine is "
-            "not quiet\n",
+            "benchhost: %u disturbed process%s kept, only flagged: at most a fifth of all is repeated, and nothing for "
+            "which no time is left; this machine is not quiet\n",
             summary->kept_disturbed, summary->kept_disturbed == 1 ? " was" : "es were");
 }
 

@@ -98,8 +98,9 @@ static int open_perf(BhEnergy *energy, const BhCounterKind *kind) {
     Domain domain = {.is_perf = TRUE, .unit_j = g_ascii_strtod(scale, NULL)};
     domain.fd = energy->system->open(&attr, -1, (int)strtol(*part, NULL, 10), -1);
     if (domain.fd < 0) {
+      const int failure = errno;
       g_array_set_size(energy->domains, 0);
-      return errno;
+      return failure;
     }
     g_array_append_val(energy->domains, domain);
   }
@@ -163,13 +164,16 @@ void bh_energy_stop(BhEnergy *energy) {
 }
 
 double bh_energy_joules(const BhEnergy *energy) {
+  gboolean failed = energy->failed;
   double joules = 0;
   for (guint i = 0; i < energy->domains->len; i++) {
     const Domain *domain = &g_array_index(energy->domains, Domain, i);
     guint64 used = domain->after - domain->before;
-    if (!domain->is_perf && domain->after < domain->before)
+    const gboolean wrapped = !domain->is_perf && domain->after < domain->before;
+    if (wrapped)
       used += domain->range_uj; /* once: a range lasts minutes at full power; unsigned, so that this is right */
+    failed |= wrapped && domain->before - domain->after > domain->range_uj; /* or reset; or the range is not known */
     joules += (double)used * domain->unit_j;
   }
-  return energy->failed ? -1 : joules;
+  return failed ? -1 : joules;
 }

@@ -18,9 +18,12 @@ typedef struct {
   BhVisits *visits;
   const BhWatcher *watcher;
   BhRunSummary *summary;
-  guint expected;    /* visits that every run has */
-  BhOutlook outlook; /* the schedule's last word */
-  char *span_from;   /* when the first visit since the last round line began; NULL: there was none */
+  guint expected;                       /* visits that every run has */
+  guint visits_before, rejected_before; /* by earlier sessions of a resumed run */
+  guint kept;                           /* disturbed visits since the last round line that were not struck */
+  BhOutlook outlook;                    /* the schedule's last word */
+  gint64 told_ns;                       /* when it was said */
+  char *span_from;                      /* when the first visit since the last round line began; NULL: there was none */
 } Run;
 
 /* ---- Noise ---- */
@@ -29,21 +32,25 @@ static gboolean policy_is(const Run *run, const char *policy) {
   return !g_strcmp0(run->plan->measure.noise, policy);
 }
 
-/* TRUE: `n` more records may be struck. */
-static gboolean may_reject(Run *run, guint n) {
-  if (!policy_is(run, "reject"))
-    return FALSE;
-  const guint all = MAX(run->expected, bh_visits_count(run->visits));
-  if (run->summary->rejected + n <= MOST_REJECTED * all)
-    return TRUE;
-  run->summary->kept_disturbed += n;
-  return FALSE;
+/* Of the budget, now; INFINITY: there is none. */
+static double left_ns(const Run *run) {
+  return run->outlook.left_s * 1e9 - (double)((gint64)bh_clock_now_ns() - run->told_ns);
+}
+
+/* TRUE: `n` more records may be struck, whose visits took `wall_ns`. What cannot be repeated any more is kept: a
+ * flagged figure is better than none. */
+static gboolean may_reject(const Run *run, guint n, gint64 wall_ns) {
+  const guint all = MAX(run->expected, run->visits_before + bh_visits_count(run->visits));
+  return policy_is(run, "reject") && run->rejected_before + run->summary->rejected + n <= MOST_REJECTED * all &&
+         left_ns(run) >= (double)wall_ns;
 }
 
 /* A struck record's visit is made once more. */
-static void count_rejected(Run *run) {
+static void count_rejected(Run *run, const BhCell *cell) {
   BhOutlook what = run->outlook;
   what.more = 1;
+  what.left_s = left_ns(run) * 1e-9;
+  what.again = cell;
   run->summary->rejected++;
   if (run->watcher && run->watcher->outlook)
     run->watcher->outlook(run->watcher->user, &what);
@@ -64,11 +71,12 @@ static gboolean strike(BhJournal *journal, BhResults *results, const char *id, g
 /* Times that something else disturbed are worth nothing; that a cell is wrong or crashes is. */
 static gboolean visit(void *user, const BhCell *cell, guint round, const BhMeasure *measure, GError **error) {
   Run *run = user;
-  const BhVisit one = {.round = round, .measure = *measure, .results = run->results};
+  BhVisit one = {.round = round, .measure = *measure, .results = run->results};
   if (!run->span_from)
     run->span_from = bh_journal_now_text();
   for (guint again = 0;; again++) {
     gint64 wall_ns;
+    bh_visits_mark(run->visits);
     if (!bh_visits_run(run->visits, run->plan, cell, &one, &wall_ns, error))
       return FALSE;
     const BhCellRecord *record = bh_results_find(run->results, cell->id, round);
@@ -78,11 +86,16 @@ static gboolean visit(void *user, const BhCell *cell, guint round, const BhMeasu
     if (policy_is(run, "abort"))
       run->summary->aborted = why;
     if (record->status != BH_CELL_OK || again >= MOST_IN_A_ROW || bh_visits_interrupted(run->visits) ||
-        !may_reject(run, 1))
+        !may_reject(run, 1, wall_ns)) {
+      run->kept += record->status == BH_CELL_OK;
       return TRUE;
+    }
     if (!strike(run->journal, run->results, cell->id, round, why, error))
       return FALSE;
-    count_rejected(run);
+    bh_visits_drop(run->visits);
+    count_rejected(run, cell);
+    if (one.measure.budget_ns > 0)
+      one.measure.budget_ns = (gint64)CLAMP(left_ns(run), 1, (double)measure->budget_ns);
   }
 }
 
@@ -97,6 +110,25 @@ static GPtrArray *timed_of(const Run *run, guint from, gint round) {
   return records;
 }
 
+/* Of (id, BhCell), the plan's. */
+static GHashTable *cells_by_id(const BhPlan *plan) {
+  GHashTable *cells = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < plan->cells->len; i++)
+    g_hash_table_insert(cells, ((const BhCell *)plan->cells->pdata[i])->id, plan->cells->pdata[i]);
+  return cells;
+}
+
+static gboolean strike_all(Run *run, const GPtrArray *records, const char *why, GError **error) {
+  g_autoptr(GHashTable) cells = cells_by_id(run->plan);
+  for (guint i = 0; i < records->len; i++) {
+    const BhCellRecord *record = records->pdata[i];
+    if (!strike(run->journal, run->results, record->id, record->round, why, error))
+      return FALSE;
+    count_rejected(run, g_hash_table_lookup(cells, record->id));
+  }
+  return TRUE;
+}
+
 /* A round shows steal that no single visit could: the kernel counts in ticks. */
 static gboolean round_over(void *user, gint round, gboolean *ret_again, GError **error) {
   Run *run = user;
@@ -109,17 +141,15 @@ static gboolean round_over(void *user, gint round, gboolean *ret_again, GError *
   g_autoptr(GPtrArray) records = timed_of(run, run->results->span_from, round);
   if (why && policy_is(run, "abort"))
     run->summary->aborted = why;
-  *ret_again = why && records->len && !bh_visits_interrupted(run->visits) && may_reject(run, records->len);
+  *ret_again =
+      why && records->len && !bh_visits_interrupted(run->visits) && may_reject(run, records->len, disturbance.wall_ns);
+  if (policy_is(run, "reject") && !*ret_again)
+    run->summary->kept_disturbed += why ? MAX(records->len, run->kept) : run->kept;
+  run->kept = 0;
   g_autoptr(JsonObject) line = bh_journal_round_line(round, started, &disturbance, *ret_again);
   if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
     return FALSE;
-  for (guint i = 0; *ret_again && i < records->len; i++) {
-    const BhCellRecord *record = records->pdata[i];
-    if (!strike(run->journal, run->results, record->id, record->round, why, error))
-      return FALSE;
-    count_rejected(run);
-  }
-  return TRUE;
+  return !*ret_again || strike_all(run, records, why, error);
 }
 
 static gboolean ended(void *user) {
@@ -136,6 +166,7 @@ static void outlook(void *user, const BhOutlook *what) {
   Run *run = user;
   run->outlook = *what;
   run->outlook.more = 0;
+  run->told_ns = (gint64)bh_clock_now_ns();
   if (run->watcher && run->watcher->outlook)
     run->watcher->outlook(run->watcher->user, what);
 }
@@ -156,14 +187,27 @@ static void tell_start(Run *run) {
     run->watcher->started(run->watcher->user, run->plan, left + done, done);
 }
 
+/* A record that was ok was struck for noise; --retry-failed strikes others. */
+static void count_before(Run *run) {
+  run->visits_before = run->results->records->len + run->results->struck->len;
+  for (guint i = 0; i < run->results->struck->len; i++)
+    run->rejected_before += ((const BhCellRecord *)run->results->struck->pdata[i])->status == BH_CELL_OK;
+}
+
 gboolean bh_engine_run(const BhPlan *plan, BhJournal *journal, BhResults *results, const BhWatcher *watcher,
                        BhRunSummary *ret_summary, GError **error) {
-  Run run = {.plan = plan, .journal = journal, .results = results, .watcher = watcher, .summary = ret_summary};
+  Run run = {.plan = plan,
+             .journal = journal,
+             .results = results,
+             .watcher = watcher,
+             .summary = ret_summary,
+             .outlook = {.left_s = INFINITY}};
   const BhScheduleHost host = {
       .user = &run, .visit = visit, .round_over = round_over, .ended = ended, .now_ns = now_ns, .outlook = outlook};
   const gint64 start_ns = (gint64)bh_clock_now_ns();
   gint64 inside_ns = 0;
   *ret_summary = (BhRunSummary){0};
+  count_before(&run);
   tell_start(&run);
   run.visits = bh_visits_open(journal, watcher, error);
   gboolean ok = run.visits != NULL;

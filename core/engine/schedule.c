@@ -109,12 +109,19 @@ static void remember(Schedule *s) {
   }
 }
 
-/* By the sessions before this one of a resumed run. */
+/* By the sessions before this one of a resumed run, also on visits that noise made void. What did not end ok and was
+ * asked to be retried has its time again. */
 static double spent_before(const Schedule *s) {
   double spent_ns = 0;
   for (guint i = 0; i < s->n; i++)
     for (guint k = 0; k < s->known[i].walls_ns->len; k++)
       spent_ns += g_array_index(s->known[i].walls_ns, double, k);
+  for (guint i = 0; i < s->results->struck->len; i++) {
+    const BhCellRecord *record = s->results->struck->pdata[i];
+    double wall_ns;
+    if (record->status == BH_CELL_OK && bh_fields_number(record->record, "wall_ns", &wall_ns) && wall_ns > 0)
+      spent_ns += wall_ns;
+  }
   return spent_ns;
 }
 
@@ -209,8 +216,10 @@ static gboolean end_round(Schedule *s, gint round, gboolean *ret_again, GError *
     return TRUE;
   if (!s->host->round_over(s->host->user, round, ret_again, error))
     return FALSE;
-  if (*ret_again)
+  if (*ret_again) {
     remember(s);
+    s->level_ns = level_ns(s); /* there are visits to share the time with again */
+  }
   return TRUE;
 }
 

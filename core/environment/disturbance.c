@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_THERMAL 64 /* counters of cores that are looked at: each costs about a microsecond */
-#define STAT_BYTES (64 << 10)
-#define STEAL_SHARE 0.01     /* measurement.md: above 1 % of the round */
-#define THROTTLED_SHARE 0.01 /* as steal: who holds the CPU back makes no difference */
+#define MOST_THERMAL 64        /* counters of cores that are looked at: each costs about a microsecond */
+#define STAT_BYTES (512 << 10) /* a line for each CPU, and one of all interrupts */
+#define STEAL_SHARE 0.01       /* measurement.md: above 1 % of the round */
+#define THROTTLED_SHARE 0.01   /* as steal: who holds the CPU back makes no difference */
 #define PRESSURE_SHARE 0.10
 #define SUSPENDED_NS G_GINT64_CONSTANT(100000000) /* less is what lies between reading two clocks on a busy machine */
 
@@ -194,8 +194,9 @@ static void read_stat(const BhDisturbanceMeter *meter, BhReading *ret) {
     long long value;
     if (g_str_has_prefix(line, "cpu "))
       sum = line;
-    else if (sscanf(line, "cpu%d ", &cpu) == 1 && is_ours(meter, cpu, &next))
-      add_cpu_line(line, meter->tick_us, &own);
+    else if (sscanf(line, "cpu%d ", &cpu) == 1 && is_ours(meter, cpu, &next) &&
+             add_cpu_line(line, meter->tick_us, &own))
+      own.which = own.which * 31 + (guint)cpu;
     else if (sscanf(line, "procs_running %lld", &value) == 1)
       ret->procs_running = value;
     else if (sscanf(line, "ctxt %lld", &value) == 1)
@@ -206,6 +207,7 @@ static void read_stat(const BhDisturbanceMeter *meter, BhReading *ret) {
   if (!own.cpus)
     return;
   ret->cpus = own.cpus;
+  ret->which = own.which;
   ret->cpu_us = own.cpu_us;
   ret->busy_us = own.busy_us;
   ret->steal_us = own.steal_us;
@@ -276,7 +278,7 @@ BhDisturbance bh_disturbance_between(const BhReading *before, const BhReading *a
                      .cpus = after->cpus};
   for (guint i = 0; i < BH_PSI_N; i++)
     d.stalled_us[i] = grown(before->stalled_us[i], after->stalled_us[i]);
-  if (before->cpus != after->cpus)
+  if (before->cpus != after->cpus || before->which != after->which)
     d.cpu_us = d.steal_us = d.others_us = BH_NOT_KNOWN;
   const long hertz = sysconf(_SC_CLK_TCK);
   d.steal_err_us = d.cpus * (1000000 / (hertz > 0 ? hertz : 100));

@@ -25,7 +25,8 @@ typedef struct {
   gint64 stalled_us[BH_PSI_N];             /* of the machine */
   gint64 throttles, throttled_us, thermal; /* of our control groups; throttled_us is summed over CPUs */
   double load1;
-  guint cpus; /* how many CPUs cpu_us is summed over */
+  guint cpus;  /* how many CPUs cpu_us is summed over */
+  guint which; /* a number made of theirs: some may have gone offline and others come */
 } BhReading;
 
 /* Between two readings. */

@@ -18,7 +18,7 @@ struct BhEta {
 };
 
 typedef struct {
-  guint rounds, done;
+  guint rounds, done, visits; /* visits: with those that were struck */
   double budget_s, spent_s;
 } Seen;
 
@@ -53,6 +53,11 @@ void bh_eta_free(BhEta *eta) {
 void bh_eta_outlook(BhEta *eta, const BhOutlook *outlook) {
   eta->topup_s = outlook->topup_s;
   eta->topup_bound = outlook->bound;
+  Seen *seen = outlook->again ? g_hash_table_lookup(eta->cells, outlook->again) : NULL;
+  if (seen && seen->done > 0) {
+    seen->done--;
+    eta->left++;
+  }
   if (isfinite(outlook->left_s)) /* with what earlier sessions of a resumed run spent, and time between cells */
     eta->budget_s = MAX(outlook->left_s, 0) + eta->spent_s;
 }
@@ -70,6 +75,7 @@ void bh_eta_cell_done(BhEta *eta, const BhCell *cell, guint64 now_ns) {
     return;
   const double took_s = (double)(now_ns - eta->started_ns) / 1e9;
   seen->done++;
+  seen->visits++;
   seen->spent_s += took_s;
   eta->spent_s += took_s;
   eta->spent_budget_s += seen->budget_s;
@@ -89,7 +95,7 @@ gboolean bh_eta_left(const BhEta *eta, double *ret_seconds, gboolean *ret_bound)
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     const Seen *seen = value;
     const guint left = seen->rounds > seen->done ? seen->rounds - seen->done : 0;
-    sum_s += left * (seen->done > 0 ? seen->spent_s / seen->done : seen->budget_s * share);
+    sum_s += left * (seen->visits > 0 ? seen->spent_s / seen->visits : seen->budget_s * share);
     runs += left;
   }
   /* A resumed run has done some before, nobody knows which: they count as average ones. */

@@ -206,6 +206,21 @@ static void judge_precision(BhMerged *cell) {
     add_flag(cell, "interval-wide");
 }
 
+/* Of processes without anything of the kind a few per cent have these by chance, so of many rounds nearly always one
+ * has. They are the cell's when half of its rounds have them. */
+static void judge_chance(BhMerged *cell) {
+  static const char *const by_chance[] = {"autocorrelated", "bimodal"};
+  for (guint k = 0; k < G_N_ELEMENTS(by_chance); k++) {
+    guint found = 0;
+    for (guint i = 0; i < cell->rounds->len; i++) {
+      const BhCellRecord *record = g_ptr_array_index(cell->rounds, i);
+      found += g_ptr_array_find_with_equal_func(record->flags, by_chance[k], same_text, NULL);
+    }
+    if (2 * found < cell->rounds->len)
+      drop_flag(cell, by_chance[k]);
+  }
+}
+
 static void look_at_samples(BhMerged *cell) {
   for (guint i = 0; i < cell->rounds->len; i++) {
     JsonObject *steady = bh_fields_object(((const BhCellRecord *)g_ptr_array_index(cell->rounds, i))->record, "steady");
@@ -216,6 +231,9 @@ static void look_at_samples(BhMerged *cell) {
     if (bh_fields_int(steady, "modes", &modes) && modes > 0 && modes < G_MAXINT)
       cell->modes = MAX(cell->modes, (guint)modes);
   }
+  judge_chance(cell);
+  if (cell->modes > 1 && !g_ptr_array_find_with_equal_func(cell->flags, "bimodal", same_text, NULL))
+    cell->modes = 1;
   /* Processes can differ as samples do: one layout of memory or another. */
   const guint between = cell->medians_ns->len ? bh_stats_modes(doubles(cell->medians_ns), cell->medians_ns->len) : 0;
   if (between > 1) {

@@ -49,8 +49,10 @@ struct BhMerged {
   const char *primary_unit; /* "ns", "bytes", "1/s", "": the records' */
   bh_better primary_better;
   double effective_n;   /* how many independent samples the rounds' are worth together; 0: not recorded */
-  guint modes;          /* the most that any round's samples have, or the rounds' medians; 0: not recorded */
-  GPtrArray *flags;     /* of char *: of all rounds, each once, sorted; about precision: of all rounds together */
+  guint modes;          /* more than 1: half of the rounds' samples have several (the most of any), or the rounds'
+                           medians have; 0: not recorded */
+  GPtrArray *flags;     /* of char *: of all rounds, each once, sorted; about precision: of all rounds together;
+                           `bimodal` and `autocorrelated`: of half of them at least */
   char *group;          /* equal for cells of the same workload and parameters */
   const BhMerged *base; /* the best serial cell of its group, or NULL */
   BhRatio speedup, total_speedup;

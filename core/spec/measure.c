@@ -69,7 +69,7 @@ const BhMeasureKey bh_measure_keys[] = {
      "the most processes per cell, for cells that are not yet precise; 0: as many as `rounds`, or with a budget as it "
      "pays for"},
     {"measure", "min_samples", BH_MEASURE_COUNT, AT(min_samples), 1, 1e6, "10", FALSE,
-     "samples per round that are always taken, unless max_time is over"},
+     "samples per round that are always taken, also beyond max_time; only a budget may end it before"},
     {"measure", "max_samples", BH_MEASURE_COUNT, AT(max_samples), 1, 1e6, "200", FALSE, "the most samples per round"},
     {"measure", "min_sample", BH_MEASURE_DURATION, AT(min_sample_ns), 0, 3600 * SECOND, "1ms", FALSE,
      "a run is repeated inside one sample until the sample lasts this long"},

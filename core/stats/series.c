@@ -71,6 +71,11 @@ double bh_stats_effective_n(const double *x, guint n) {
   return MAX(n * (1 - bounded) / (1 + bounded), 1);
 }
 
+gboolean bh_stats_is_autocorrelated(const double *x, guint n) {
+  const double worth = n / bh_stats_effective_n(x, MAX(n, 1)), r = (worth - 1) / (worth + 1);
+  return worth > 2 && r * sqrt(n) > 2;
+}
+
 /* P(S >= s) for s = 0 .. n(n-1)/2 inversions of a random order of n: the i-th to come in stands before 0 .. i-1 of the
  * others. Every term is positive. Caller frees. */
 static double *inversions_tail(guint n) {

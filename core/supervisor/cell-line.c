@@ -249,14 +249,16 @@ static void set_identity(JsonObject *line, const BhCell *cell, guint round, Json
   json_object_set_int_member(line, "round", round);
 }
 
-/* Keys that a newer worker may send: kept, since readers ignore what they do not know. */
+/* Keys that a newer worker may send: kept, since readers ignore what they do not know. Those that say which visit this
+ * was are the supervisor's to give, also where it gives none. */
 static void set_unknown(JsonObject *line, JsonObject *result) {
+  static const char *const ours[] = {FOOTPRINT, "arm", "stage", "disturbance", "measure", NULL};
   JsonObjectIter iter;
   const char *name;
   JsonNode *value;
   json_object_iter_init(&iter, result);
   while (json_object_iter_next(&iter, &name, &value))
-    if (!json_object_has_member(line, name) && strcmp(name, FOOTPRINT))
+    if (!json_object_has_member(line, name) && !g_strv_contains(ours, name))
       json_object_set_member(line, name, json_node_copy(value));
 }
 

@@ -200,6 +200,22 @@ static char *check_observed(JsonObject *result) {
   return wrong;
 }
 
+/* Whatever the status: readers refuse a line with others. */
+static gboolean is_cost(JsonObject *result) {
+  JsonObject *cost = is_there(result, "cost") ? json_object_get_object_member(result, "cost") : NULL;
+  static const char *const figures[] = {"items", "flops", "bytes_read", "bytes_written"};
+  double sum = 0;
+  for (guint i = 0; cost && i < G_N_ELEMENTS(figures); i++) {
+    JsonNode *node = json_object_get_member(cost, figures[i]);
+    if (!node || JSON_NODE_HOLDS_NULL(node))
+      continue;
+    if (!is_number(node) || json_node_get_double(node) < 0)
+      return FALSE;
+    sum += json_node_get_double(node);
+  }
+  return isfinite(sum);
+}
+
 char *bh_cell_line_check(JsonObject *result) {
   for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
     JsonNode *node = json_object_get_member(result, rules[i].key);
@@ -213,6 +229,8 @@ char *bh_cell_line_check(JsonObject *result) {
   json_node_set_object(whole, result);
   if (!all_finite(whole))
     return g_strdup("it holds a number that is not finite");
+  if (!is_cost(result))
+    return g_strdup("'cost' must hold finite numbers, not below 0");
   BhCellStatus status;
   if (!json_object_has_member(result, "status") ||
       !bh_cell_status_parse(json_object_get_string_member(result, "status"), &status))

@@ -35,8 +35,12 @@ struct BhVisits {
   sigset_t old_mask;
   struct sigaction old_pipe;
   BhDisturbanceMeter *meter;
-  BhReading span_start, span_end; /* around the visits since bh_visits_span */
+  BhReading span_start, span_end; /* around the visits since bh_visits_span, or since a drop */
   gboolean has_span;
+  BhReading mark_end; /* span_end at the mark */
+  gboolean mark_has_span;
+  BhDisturbance kept; /* of the visits before those that were dropped */
+  gboolean has_kept;
   BhDisturbance last; /* during the last visit */
   gint64 inside_ns;
   guint n;
@@ -257,12 +261,31 @@ gint64 bh_visits_inside_ns(const BhVisits *visits) {
   return visits->inside_ns;
 }
 
+void bh_visits_mark(BhVisits *visits) {
+  visits->mark_end = visits->span_end;
+  visits->mark_has_span = visits->has_span;
+}
+
+static void keep(BhVisits *visits, const BhReading *end) {
+  const BhDisturbance seen = bh_disturbance_between(&visits->span_start, end);
+  bh_disturbance_add(&visits->kept, &seen);
+  visits->has_kept = TRUE;
+}
+
+void bh_visits_drop(BhVisits *visits) {
+  if (visits->mark_has_span)
+    keep(visits, &visits->mark_end);
+  visits->has_span = visits->mark_has_span = FALSE;
+}
+
 gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret) {
-  if (!visits->has_span)
-    return FALSE;
-  *ret = bh_disturbance_between(&visits->span_start, &visits->span_end);
-  visits->has_span = FALSE;
-  return TRUE;
+  if (visits->has_span)
+    keep(visits, &visits->span_end);
+  const gboolean any = visits->has_kept;
+  *ret = visits->kept;
+  visits->has_span = visits->mark_has_span = visits->has_kept = FALSE;
+  visits->kept = (BhDisturbance){0};
+  return any;
 }
 
 const BhDisturbance *bh_visits_last(const BhVisits *visits) {

@@ -10,10 +10,11 @@
 
 /* What comes after the rounds that every cell has, as far as that is known. */
 typedef struct {
-  gint more;      /* visits that were now decided on, besides those told of before; below 0: given up */
-  double topup_s; /* expected for all visits besides those told of at the start */
-  gboolean bound; /* it is the most, no expectation */
-  double left_s;  /* of the budget; INFINITY: none */
+  gint more;           /* visits that were now decided on, besides those told of before; below 0: given up */
+  double topup_s;      /* expected for all visits besides those told of at the start */
+  gboolean bound;      /* it is the most, no expectation */
+  double left_s;       /* of the budget; INFINITY: none */
+  const BhCell *again; /* its visit was struck and is made once more; NULL: none */
 } BhOutlook;
 
 /* What a person watching wants to know. All called in the thread that visits. Any may be NULL. */
@@ -52,7 +53,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhVisits, bh_visits_close)
  * to reaped; 0: no process ran. */
 gboolean bh_visits_run(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
                        gint64 *ret_wall_ns, GError **error);
-gboolean bh_visits_interrupted(BhVisits *visits);   /* a signal came, now or earlier */
+gboolean bh_visits_interrupted(BhVisits *visits); /* a signal came, now or earlier */
 /* The scratch folder, for files that visits need; gone when they close. Theirs. */
 const char *bh_visits_folder(const BhVisits *visits);
 guint bh_visits_count(const BhVisits *visits);      /* lines written */
@@ -60,5 +61,9 @@ gint64 bh_visits_inside_ns(const BhVisits *visits); /* of all visits, open..clos
 /* What happened on the machine during the last visit that ended. */
 const BhDisturbance *bh_visits_last(const BhVisits *visits);
 /* What happened on the machine from the beginning of the first visit since the last call of this function to the end
- * of the last one; FALSE: there was no visit. Ask after every round (or pair): it is what a round is judged by. */
+ * of the last one, less what was dropped; FALSE: there was no visit. Ask after every round (or pair): it is what a
+ * round is judged by. */
 gboolean bh_visits_span(BhVisits *visits, BhDisturbance *ret);
+/* Visits between a mark and a drop were struck and are repeated: what happened meanwhile is nobody's any more. */
+void bh_visits_mark(BhVisits *visits);
+void bh_visits_drop(BhVisits *visits);

@@ -24,6 +24,9 @@
  * 10 ms; bh_cpu_time_settle). */
 #define COARSE_WALL_NS (100 * 1000 * 1000)
 #define NONE (-1.0) /* in a series: not known of this sample */
+/* Beyond, the series are not in the record: of a million samples they would have 50 MB, and readers take lines of 64
+ * MiB at the most. */
+#define MOST_IN_SERIES 100000
 #define NS_PER_S UINT64_C(1000000000)
 
 /* Kept per sample, in this order. Times are per run, counts of the whole sample: a disturbance is no part of a run. */
@@ -326,15 +329,20 @@ static JsonObject *cpu_object(const BhProbe *probe) {
   return object;
 }
 
-void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record) {
-  if (!probe || !probe->kept[CPU]->len)
-    return;
-  json_object_set_object_member(record, "cpu", cpu_object(probe));
+static JsonObject *samples_object(const BhProbe *probe) {
   JsonObject *samples = json_object_new();
   for (guint i = 0; i < N_SERIES; i++)
     if (!all_zero(probe->kept[i]) && !(i == CPU && !probe->cpu_ns->len))
       json_object_set_array_member(samples, series_names[i], series_array(probe->kept[i]));
-  json_object_set_object_member(record, "samples", samples);
+  return samples;
+}
+
+void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record) {
+  if (!probe || !probe->kept[CPU]->len)
+    return;
+  json_object_set_object_member(record, "cpu", cpu_object(probe));
+  if (probe->kept[CPU]->len <= MOST_IN_SERIES)
+    json_object_set_object_member(record, "samples", samples_object(probe));
   json_object_set_object_member(record, "flagged", flagged(probe));
   if (probe->counted->len)
     json_object_set_object_member(record, "counters", counters_object(probe));

@@ -28,7 +28,7 @@ gboolean bh_probe_value(const BhProbe *probe, const BhPrimary *primary, double *
 /* The share of the kept samples that something disturbed; 0 when none was kept. */
 double bh_probe_flagged_share(const BhProbe *probe);
 /* What kept samples showed, for the `cell` line: `cpu` (a figure), `counters`, `samples` (arrays that are not all 0)
- * and `flagged`. Adds members to `record`; nothing when no sample was kept. */
+ * and `flagged`. Adds members to `record`; nothing when no sample was kept; no `samples` beyond 100,000 of them. */
 void bh_probe_add_to_record(const BhProbe *probe, JsonObject *record);
 /* Adds `peak_bytes` to each worker of `placement`, while workers are still there. Returns this process's own. */
 guint64 bh_probe_add_peaks(JsonNode *placement);

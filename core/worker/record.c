@@ -131,9 +131,13 @@ static JsonArray *kernels(const BhSession *s) {
 /* Precision is the primary figure's; one with a value per process has none in here. */
 static gboolean too_wide(const BhSession *s, const BhSampling *sampling) {
   const double precision = s->request->measure.precision;
+  BhPrimary primary;
+  bh_primary_parse(s->request->measure.primary ? s->request->measure.primary : "wall", &primary);
+  if (!bh_primary_per_sample(&primary))
+    return FALSE;
   const GArray *values = sampling->primary->len ? sampling->primary : sampling->samples_ns;
   const BhSummary summary = bh_stats_summary_series((const double *)(void *)values->data, values->len);
-  return precision > 0 && sampling->stopped != BH_STOP_MIN_SAMPLES && !bh_stats_precise(&summary, precision);
+  return precision > 0 && !bh_stats_precise(&summary, precision);
 }
 
 /* Why the primary figure is missing, for people; NULL: it is there, or is not the worker's to tell. */
@@ -148,7 +152,7 @@ static char *no_primary(const BhSession *s, const BhSampling *sampling) {
   if (primary.kind == BH_PRIMARY_COUNTER)
     return g_strdup_printf("no counter '%s' was read: see `counters`, and give its group in measure.counters",
                            primary.name);
-  return g_strdup("CPU time could not be read");
+  return g_strdup("no sample has a CPU time: see `cpu`");
 }
 
 static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean misplaced) {
@@ -168,7 +172,7 @@ static JsonArray *flags(const BhSession *s, const BhSampling *sampling, gboolean
   const BhSummary summary =
       bh_stats_summary((const double *)(void *)sampling->samples_ns->data, sampling->samples_ns->len);
   const double *samples = (const double *)(void *)sampling->samples_ns->data;
-  if (bh_stats_effective_n(samples, summary.n) < summary.n / 2.0)
+  if (bh_stats_is_autocorrelated(samples, summary.n))
     json_array_add_string_element(array, "autocorrelated");
   if (bh_stats_modes(samples, summary.n) > 1)
     json_array_add_string_element(array, "bimodal");

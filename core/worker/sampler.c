@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { WINDOW = 5, SPOTS = 64, MAX_INNER = 1 << 30 };
+enum { WINDOW = 5, SPOTS = 64, MAX_INNER = 1 << 30, FIRST_LOOK = 10 };
 #define SPOT_FETCH_BYTES                                                                                               \
   (UINT64_C(64) << 20) /* device results up to here are brought back for every sample's spot check */
 
@@ -25,6 +25,10 @@ void bh_sampling_clear(BhSampling *sampling) {
 
 guint bh_sampler_next_look(guint n, guint first) {
   return n < first ? first : (n * 3 + 1) / 2;
+}
+
+guint bh_sampler_first_look(const BhMeasure *measure, gboolean per_sample) {
+  return MAX(measure->min_samples, per_sample ? FIRST_LOOK : 1);
 }
 
 /* Time that this process may take; G_MAXUINT64: no share was given. */
@@ -181,7 +185,7 @@ static gboolean enough(const BhSession *s, BhSampling *ret, gboolean per_sample,
   const BhMeasure *m = &s->request->measure;
   const guint n = ret->samples_ns->len;
   if (n == *look) {
-    *look = bh_sampler_next_look(n, m->min_samples);
+    *look = bh_sampler_next_look(n, *look);
     ret->stopped = per_sample ? BH_STOP_PRECISION : BH_STOP_MIN_SAMPLES;
     if (!per_sample || precise_enough(ret, m->precision))
       return TRUE;
@@ -207,9 +211,9 @@ static bh_status first_sample(BhSession *s, BhSampling *ret, guint64 target_ns, 
 static bh_status sample(BhSession *s, BhSampling *ret, guint64 target_ns) {
   const BhMeasure *m = &s->request->measure;
   const guint64 start_ns = bh_clock_now_ns();
-  guint look = MAX(m->min_samples, 1);
   BhPrimary primary;
   bh_primary_parse(m->primary ? m->primary : "wall", &primary);
+  guint look = bh_sampler_first_look(m, bh_primary_per_sample(&primary));
   do {
     if (bh_arena_cancelled(s->arena)) {
       ret->stopped = BH_STOP_INTERRUPTED;

@@ -38,6 +38,9 @@ bh_status bh_sampler_run(BhSession *session, BhSampling *ret);
 /* The next size at which the stop rule looks after looking at `n` (0: the first): 10, 15, 23, 35, ...: looking at every
  * sample would stop on lucky ones (coverage 0.91 instead of 0.95, simulated). */
 guint bh_sampler_next_look(guint n, guint first);
+/* The first size at which it looks: at 10 or min_samples, whichever is more, as looks at fewer would stop on lucky ones
+ * (from 6 on: coverage 0.92, simulated). A primary figure with one value per process is not looked at: min_samples. */
+guint bh_sampler_first_look(const BhMeasure *measure, gboolean per_sample);
 /* The most that warm-up may take: what the matrix says, and no more than a fifth of the cell's time, which is max_time
  * or `share_ns`, whichever is less. */
 guint64 bh_sampler_warmup_ns(const BhMeasure *measure, guint64 share_ns);

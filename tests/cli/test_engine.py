@@ -195,6 +195,9 @@ def test_noise_is_rejected(tmp_path):
     assert len(struck) == 2 and all("steal" in line["reason"] for line in struck)
     assert len(place.cells()) == 12
     assert "2 disturbed processes were repeated" in result.stderr
+    # What was repeated is not held against its round as well.
+    assert [line["disturbed"] for line in place.lines() if line["type"] == "round"] == [None] * 10
+    assert "kept" not in result.stderr
     assert_valid(place)
     (row,) = exported(place)
     assert row["rounds"] == "10" and "stolen" not in row["flags"]
@@ -209,6 +212,33 @@ def test_not_more_than_a_fifth_is_rejected(tmp_path):
     assert "disturbed processes were kept" in result.stderr
     (row,) = exported(place)
     assert row["rounds"] == "10" and "stolen" in row["flags"]
+
+
+def test_a_resumed_run_rejects_no_second_fifth(tmp_path):
+    place, path, result = disturbed(tmp_path, "reject", 1000)
+    struck = [line["type"] for line in place.lines()].count("retry")
+    last = max(i for i, line in enumerate(place.lines()) if line["type"] == "cell")
+    place.journal.write_text("".join(place.journal.read_text().splitlines(keepends=True)[:last]))
+    assert place.run(path, resume=True).returncode == 0
+    assert [line["type"] for line in place.lines()].count("retry") == struck == 2
+
+
+def test_what_cannot_be_repeated_is_kept(tmp_path):
+    """The disturbed cell takes most of the budget. There is no time for it twice: a flagged figure is better than none, and
+    the others get theirs."""
+    place = Place(tmp_path)
+    place.env["BENCHHOST_TEST_ROOT"] = quiet_machine(tmp_path)
+    path = tmp_path / "matrix.yaml"
+    path.write_text("benchhost: 1\nname: test\nmeasure: {budget: 1s, max_rounds: 1, noise: reject, min_samples: 1, warmup: 0, "
+                    "precision: 0}\nworkloads:\n"
+                    f"  - {MADE_UP}: {{count: {tmp_path / 'count'}, steals: 1, measure: {{max_samples: 1e6, max_time: 1min}}}}\n"
+                    "  - noop: {items: [1, 2, 3, 4, 5], measure: {max_time: 5ms}}\nbackends: [serial]\n")
+    result = place.run(path)
+    assert result.returncode == 0, result.stderr
+    assert "retry" not in [line["type"] for line in place.lines()]
+    assert "disturbed processes were kept" in result.stderr
+    assert len(place.cells()) == 6
+    assert ["stolen" in cell["flags"] for cell in place.cells() if cell["workload"] == "made-up"] == [True]
 
 
 def test_noise_ends_the_run(tmp_path):

@@ -269,6 +269,10 @@ static void writes(const char *act) {
     ok_observed("\"flagged\":{\"share\":1.5}");
   else if (!strcmp(act, "bad-peak"))
     ok_observed("\"process_peak_bytes\":\"much\"");
+  else if (!strcmp(act, "bad-cost"))
+    say("{\"event\":\"result\",\"status\":\"wrong\",\"reason\":\"x\",\"cost\":{\"items\":-1}}\n");
+  else if (!strcmp(act, "poses-as-arm"))
+    ok_observed("\"arm\":\"nobody's\",\"stage\":7,\"of-the-future\":1");
   else if (!strcmp(act, "stderr-flood")) {
     flood(2, (size_t)200 << 20);
     ok("");

@@ -270,6 +270,14 @@ static void test_powercap(void) {
   g_assert_cmpfloat_with_epsilon(value_of(counters, "energy"), 1.75, 1e-12);
   g_assert_cmpfloat_with_epsilon(value_of(counters, "energy-dram"), 0.125, 1e-12);
   g_assert_cmpfloat(bh_counters_share(counters, 0), ==, 1);
+  /* It started again, and nobody says from where: no value, rather than 18 TJ. */
+  bh_counters_start(counters);
+  change("powercap/intel-rapl:0:0/energy_uj", "0000001\n");
+  bh_counters_stop(counters);
+  bh_counters_collect(counters);
+  double joules;
+  g_assert_true(bh_counters_value(counters, 0, &joules));
+  g_assert_false(bh_counters_value(counters, 1, &joules));
 }
 
 /* Without powercap's files, perf's power unit: counted per package, in units of its scale. */

@@ -215,6 +215,15 @@ static void test_bare(void) {
   made_up_free(root);
 }
 
+/* As many CPUs as before, but others: their counters have nothing to do with each other. */
+static void test_other_cpus(void) {
+  const BhReading before = {.cpus = 2, .which = 1, .cpu_us = 1000, .steal_us = 10},
+                  after = {.cpus = 2, .which = 2, .cpu_us = 9000000, .steal_us = 800000, .at_ns = 1000000000};
+  const BhDisturbance d = bh_disturbance_between(&before, &after);
+  g_assert_cmpint(d.steal_us, ==, BH_NOT_KNOWN);
+  g_assert_null(bh_disturbance_rejects(&d));
+}
+
 static void test_hostile(void) {
   root = made_up_new();
   put("/proc/stat", "cpu0 1 2\ncpu1 a b c d e f g h\ncpu\nctxt\nprocs_running x\n");
@@ -269,6 +278,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/disturbance/pressure", test_pressure);
   g_test_add_func("/disturbance/suspend", test_suspend);
   g_test_add_func("/disturbance/bare", test_bare);
+  g_test_add_func("/disturbance/other-cpus", test_other_cpus);
   g_test_add_func("/disturbance/hostile", test_hostile);
   g_test_add_func("/disturbance/here", test_here);
   return g_test_run();

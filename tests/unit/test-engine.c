@@ -278,6 +278,69 @@ static void test_resume_budget(void) {
   }
 }
 
+static void strike(World *w, const char *id, guint round) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *text = g_strdup_printf("{\"type\":\"retry\",\"id\":\"%s\",\"round\":%u}", id, round);
+  g_autoptr(JsonNode) node = json_from_string(text, NULL);
+  g_assert_true(bh_results_add(w->results, json_node_get_object(node), &error));
+  g_assert_no_error(error);
+}
+
+/* Also what noise made void: rejecting must not make a resumed run longer than its budget. */
+static void test_resume_struck(void) {
+  BhMeasure measure = adaptive;
+  measure.max_rounds = 0;
+  measure.precision = 0;
+  measure.budget_ns = 5000 * MS;
+  g_autoptr(World) w = world_new(3, measure);
+  w->stop_after = 12;
+  run(w);
+  for (guint i = 0; i < 3; i++)
+    strike(w, w->cells[i].id, 1);
+  w->stop_after = 0;
+  const BhScheduleEnd end = run(w);
+  g_assert_cmpuint(end.left_out, ==, 0);
+  g_assert_cmpint(w->clock_ns, <=, 5000 * MS);
+  g_assert_cmpint(w->clock_ns, >, 4800 * MS);
+}
+
+/* The second round is struck once, when all mandatory visits were made: the time that is left is shared anew. */
+static gboolean strike_once(void *user, gint round, gboolean *ret_again, GError **error) {
+  World *w = user;
+  (void)error;
+  *ret_again = round == 1 && w->stop_after == G_MAXUINT;
+  if (!*ret_again)
+    return TRUE;
+  w->stop_after = 0;
+  for (guint i = 0; i < w->plan.cells->len; i++)
+    strike(w, w->cells[i].id, 1);
+  w->most_share_ns = 0;
+  return TRUE;
+}
+
+static void test_struck_round(void) {
+  BhMeasure measure = adaptive;
+  measure.max_rounds = 2;
+  measure.max_time_ns = 900 * MS;
+  measure.budget_ns = 8000 * MS;
+  g_autoptr(World) w = world_new(4, measure);
+  w->stop_after = G_MAXUINT;
+  const BhScheduleHost host = {.user = w,
+                               .visit = fake_visit,
+                               .round_over = strike_once,
+                               .ended = fake_ended,
+                               .now_ns = fake_now,
+                               .outlook = fake_outlook};
+  g_autoptr(GError) error = NULL;
+  BhScheduleEnd end;
+  g_assert_true(bh_schedule_run(&w->plan, w->results, &host, &end, &error));
+  g_assert_cmpuint(end.left_out, ==, 0);
+  g_assert_cmpuint(w->visits, ==, 12);
+  /* 8 x 910 ms are gone: 720 ms are left for 4 visits that would like 910 each. */
+  g_assert_cmpint(w->most_share_ns, ==, 180 * MS);
+  g_assert_cmpint(w->clock_ns, ==, 8000 * MS);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/engine/fixed", test_fixed);
@@ -289,5 +352,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/engine/too-small", test_too_small);
   g_test_add_func("/engine/resume", test_resume);
   g_test_add_func("/engine/resume-budget", test_resume_budget);
+  g_test_add_func("/engine/resume-struck", test_resume_struck);
+  g_test_add_func("/engine/struck-round", test_struck_round);
   return g_test_run();
 }

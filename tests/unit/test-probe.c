@@ -294,6 +294,23 @@ static void test_record(void) {
   place_close(&place);
 }
 
+/* A line of a journal has 64 MiB at the most: of very many samples only what they come to is told. */
+static void test_very_many(void) {
+  enum { SAMPLES = 100001 };
+  Place place;
+  place_open(&place, &no_counters);
+  bh_probe_begin(place.probe);
+  burn(1000);
+  bh_probe_end(place.probe, 1, 1000);
+  for (guint i = 0; i < SAMPLES; i++)
+    bh_probe_keep(place.probe);
+  g_autoptr(JsonObject) record = kept(&place);
+  g_assert_false(json_object_has_member(record, "samples"));
+  g_assert_cmpint(json_object_get_int_member(json_object_get_object_member(record, "cpu"), "n"), ==, SAMPLES);
+  g_assert_true(json_object_has_member(record, "flagged"));
+  place_close(&place);
+}
+
 /* One worker that sleeps in the middle of its sample waited; the same of a workload that is made of waiting did
  * not. */
 static void test_waiting(void) {
@@ -383,6 +400,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/probe/spinning", test_spinning);
   g_test_add_func("/probe/reaped", test_reaped);
   g_test_add_func("/probe/record", test_record);
+  g_test_add_func("/probe/very-many", test_very_many);
   g_test_add_func("/probe/waiting", test_waiting);
   g_test_add_func("/probe/counters", test_counters);
   return g_test_run();

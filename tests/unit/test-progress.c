@@ -220,6 +220,13 @@ static void test_eta_outlook(void) {
   g_assert_true(bh_eta_left(eta, &left, &bound));
   g_assert_cmpfloat_with_epsilon(left, 25, 1e-9);
   g_assert_false(bound);
+  bh_eta_outlook(eta, &(BhOutlook){.more = 1, .topup_s = 20, .left_s = 59, .again = &cells[0]}); /* it was struck */
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat_with_epsilon(left, 26, 1e-9);
+  bh_eta_cell_started(eta, &cells[0], 6000000000u);
+  bh_eta_cell_done(eta, &cells[0], 7000000000u);
+  g_assert_true(bh_eta_left(eta, &left, &bound));
+  g_assert_cmpfloat_with_epsilon(left, 25, 1e-9);
   bh_eta_outlook(eta, &(BhOutlook){.topup_s = 20, .bound = TRUE, .left_s = 59});
   g_assert_true(bh_eta_left(eta, &left, &bound));
   g_assert_true(bound);

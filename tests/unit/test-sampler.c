@@ -13,6 +13,13 @@ static void test_looks(void) {
   g_assert_cmpuint(bh_sampler_next_look(1, 1), ==, 2); /* never stands still */
 }
 
+static void test_first_look(void) {
+  const BhMeasure few = {.min_samples = 6}, many = {.min_samples = 30};
+  g_assert_cmpuint(bh_sampler_first_look(&few, TRUE), ==, 10);
+  g_assert_cmpuint(bh_sampler_first_look(&few, FALSE), ==, 6); /* there it ends, whatever the precision */
+  g_assert_cmpuint(bh_sampler_first_look(&many, TRUE), ==, 30);
+}
+
 static void test_names(void) {
   g_assert_cmpstr(bh_stop_reason_name(BH_STOP_PRECISION), ==, "precision");
   g_assert_cmpstr(bh_stop_reason_name(BH_STOP_MIN_SAMPLES), ==, "min-samples");
@@ -33,6 +40,7 @@ static void test_warmup(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sampler/looks", test_looks);
+  g_test_add_func("/sampler/first-look", test_first_look);
   g_test_add_func("/sampler/names", test_names);
   g_test_add_func("/sampler/warmup", test_warmup);
   return g_test_run();

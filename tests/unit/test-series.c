@@ -52,6 +52,22 @@ static void test_effective_n(void) {
   assert_close(bh_stats_effective_n(mixed, 10), 10 * (1 - s) / (1 + s));
 }
 
+/* Beyond half and beyond chance: these are worth 10 / 2.58, but r = .44 is within two standard errors of .32. */
+static void test_is_autocorrelated(void) {
+  const double chance[] = {10, 8, 7, 9, 3, 6, 1, 4, 5, 2};
+  double rising[60], turns[60];
+  for (guint i = 0; i < 60; i++) {
+    rising[i] = i;
+    turns[i] = i % 2;
+  }
+  g_assert_cmpfloat(bh_stats_effective_n(chance, 10), <, 5);
+  g_assert_false(bh_stats_is_autocorrelated(chance, 10));
+  g_assert_true(bh_stats_is_autocorrelated(rising, 10));
+  g_assert_true(bh_stats_is_autocorrelated(rising, 60));
+  g_assert_false(bh_stats_is_autocorrelated(turns, 60));
+  g_assert_false(bh_stats_is_autocorrelated(rising, 9)); /* too few to tell */
+}
+
 static void test_trend(void) {
   const double line[] = {10, 12, 14, 16, 18, 20}, bent[] = {0, 1, 2, 3, 4, 100};
   double slope, low, high;
@@ -171,6 +187,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/series/autocorrelation", test_autocorrelation);
   g_test_add_func("/series/effective-n", test_effective_n);
+  g_test_add_func("/series/is-autocorrelated", test_is_autocorrelated);
   g_test_add_func("/series/trend", test_trend);
   g_test_add_func("/series/long-trend", test_long_trend);
   g_test_add_func("/series/modes", test_modes);

@@ -95,6 +95,8 @@ static const Ending endings[] = {
     {"bad-counters", BH_CELL_FAILED, "'counters.cycles' must have 'median'", NULL},
     {"bad-share", BH_CELL_FAILED, "'flagged.share' must be a number from 0 to 1", NULL},
     {"bad-peak", BH_CELL_FAILED, "'process_peak_bytes' must be an integer", NULL},
+    {"bad-cost", BH_CELL_FAILED, "'cost' must hold finite numbers, not below 0", NULL},
+    {"poses-as-arm", BH_CELL_OK, NULL, NULL},
 };
 
 static void test_ending(gconstpointer data) {
@@ -108,6 +110,7 @@ static void test_ending(gconstpointer data) {
   } else {
     g_assert_null(record->reason);
   }
+  g_assert_null(record->arm);
   g_assert_cmpstr(text_of(record, "signal"), ==, ending->signal);
   g_assert_cmpuint(record->steady_ns->len, ==, ending->status == BH_CELL_OK ? 6 : 0);
 }
@@ -116,12 +119,13 @@ static void test_ending(gconstpointer data) {
 static void test_ok_line(void) {
   const BhCellRecord *record;
   G_GNUC_UNUSED g_autoptr(BhResults) results = run_one("ok", 0, 0, &record);
-  static const char *const keys[] = {"type",    "id",      "label",   "workload",      "params",        "backend",
-                                     "options", "variant", "round",   "status",        "reason",        "baseline",
-                                     "steady",  "total",   "cold_ns", "phases_ns",     "worker_phases", "throughput",
-                                     "cost",    "metrics", "facts",   "workers",       "placement",     "memory",
-                                     "rusage",  "flags",   "kernels", "log",           "signal",        "stderr_tail",
-                                     "wall_ns", "started", "primary", "primary_reason", "disturbance", "measure"};
+  static const char *const keys[] = {
+      "type",    "id",          "label",         "workload",   "params",   "backend",        "options",
+      "variant", "round",       "status",        "reason",     "baseline", "steady",         "total",
+      "cold_ns", "phases_ns",   "worker_phases", "throughput", "cost",     "metrics",        "facts",
+      "workers", "placement",   "memory",        "rusage",     "flags",    "kernels",        "log",
+      "signal",  "stderr_tail", "wall_ns",       "started",    "primary",  "primary_reason", "disturbance",
+      "measure"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     g_test_message("%s", keys[i]);
     g_assert_true(json_object_has_member(record->record, keys[i]));

@@ -191,6 +191,34 @@ static void test_common_rounds(void) {
   g_assert_cmpfloat_with_epsilon(other->speedup.low, 2, 1e-12);
 }
 
+static gboolean has_flag(const BhMerged *cell, const char *flag) {
+  for (guint i = 0; i < cell->flags->len; i++)
+    if (!strcmp(cell->flags->pdata[i], flag))
+      return TRUE;
+  return FALSE;
+}
+
+/* What chance sets in a few per cent of processes is no flag of a cell that has many; what half of them have is. */
+static void test_flags_by_chance(void) {
+#define MODES(id, round, modes, flags)                                                                                 \
+  CELL(id, "x", round, 1,                                                                                              \
+       "\"status\":\"ok\",\"steady\":{\"samples_ns\":[100],\"modes\":" #modes "},\"flags\":[" flags "]")
+#define TWO "\"bimodal\",\"not-pinned\""
+  g_autoptr(BhResults) results =
+      parse(RUN MODES("a", 0, 2, TWO) MODES("a", 1, 1, "") MODES("a", 2, 1, "\"autocorrelated\"") MODES("b", 0, 2, TWO)
+                MODES("b", 1, 3, TWO) MODES("b", 2, 1, "") MODES("c", 0, 2, TWO));
+  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  const BhMerged *chance = by_id(cells, "a"), *most = by_id(cells, "b"), *only = by_id(cells, "c");
+  g_assert_false(has_flag(chance, "bimodal"));
+  g_assert_false(has_flag(chance, "autocorrelated"));
+  g_assert_true(has_flag(chance, "not-pinned")); /* a fact, once is enough */
+  g_assert_cmpuint(chance->modes, ==, 1);
+  g_assert_true(has_flag(most, "bimodal"));
+  g_assert_cmpuint(most->modes, ==, 3);
+  g_assert_true(has_flag(only, "bimodal"));
+  g_assert_cmpuint(only->modes, ==, 2);
+}
+
 static void test_base_choice(void) {
   /* Without a baseline: the fastest with one worker. */
   g_autoptr(BhResults) free_choice =
@@ -313,6 +341,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/table/pools", test_pools);
   g_test_add_func("/table/mixed-rounds", test_mixed_rounds);
   g_test_add_func("/table/common-rounds", test_common_rounds);
+  g_test_add_func("/table/flags-by-chance", test_flags_by_chance);
   g_test_add_func("/table/base-choice", test_base_choice);
   g_test_add_func("/table/no-nan", test_no_nan);
   g_test_add_func("/table/hostile-text", test_hostile_text);
