@@ -2,22 +2,10 @@
  * Owns writing reports: each file whole or not at all, except the job's summary, which belongs to all of a job's steps
  * and is appended to. */
 #include "cli/ab-files.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-
-static gboolean write_file(const char *option, const char *path, const char *text, GError **error) {
-  g_autoptr(GError) inner = NULL;
-  if (!strcmp(path, "-")) {
-    fputs(text, stdout); /* main() notices what did not arrive */
-    return TRUE;
-  }
-  if (g_file_set_contents(path, text, -1, &inner))
-    return TRUE;
-  g_set_error(error, BH_ERROR, BH_ERROR_IO, "--%s %s: %s", option, path, inner->message);
-  return FALSE;
-}
 
 static gboolean append_file(const char *path, const char *text, GError **error) {
   FILE *file = fopen(path, "ae");
@@ -44,13 +32,15 @@ static gboolean write_github(const BhAbReport *report, GError **error) {
 
 gboolean bh_ab_files_write(const BhAbOptions *o, const BhAbReport *report, GError **error) {
   const struct {
-    const char *option, *path;
+    const char *option; /* as it begins a message */
+    const char *path;
     char *(*make)(const BhAbReport *);
-  } files[] = {
-      {"json", o->json, bh_ab_json}, {"junit", o->junit, bh_ab_junit}, {"markdown", o->markdown, bh_ab_markdown}};
+  } files[] = {{"--json ", o->json, bh_ab_json},
+               {"--junit ", o->junit, bh_ab_junit},
+               {"--markdown ", o->markdown, bh_ab_markdown}};
   for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
     g_autofree char *text = files[i].path ? files[i].make(report) : NULL;
-    if (text && !write_file(files[i].option, files[i].path, text, error))
+    if (text && !bh_cli_write_text(files[i].option, files[i].path, text, error))
       return FALSE;
   }
   return !o->github || write_github(report, error);

@@ -141,8 +141,8 @@ static gboolean read_rounds(const char *option, gint given, gint least, guint *r
 }
 
 static gboolean settle_rule(BhAbOptions *o, GError **error) {
-  o->rule = bh_rule_default();
-  o->rule_given = o->raw.margin || o->raw.equivalence || o->raw.fdr || o->raw.screen_shift;
+  const BhRule shipped = bh_rule_default();
+  o->rule = o->from ? (BhRule){0} : shipped; /* 0: as the journal has it */
   if (!(read_rounds("screen-rounds", o->raw.screen_rounds, LEAST_SCREEN, &o->rule.screen_rounds, error) &&
         read_rounds("confirm-rounds", o->raw.confirm_rounds, LEAST_SCREEN, &o->rule.confirm_rounds, error) &&
         read_share("screen-shift", o->raw.screen_shift, 1, &o->rule.screen_shift, error) &&
@@ -151,7 +151,7 @@ static gboolean settle_rule(BhAbOptions *o, GError **error) {
         read_share("fdr", o->raw.fdr, 0.5, &o->rule.q, error)))
     return FALSE;
   /* What reaches the margin is never called unchanged. */
-  o->rule.equivalent_shift = MIN(o->rule.equivalent_shift, o->rule.margin);
+  o->rule.equivalent_shift = MIN(shipped.equivalent_shift, o->rule.margin);
   return TRUE;
 }
 

@@ -6,8 +6,7 @@
 
 typedef struct {
   BhMatrixOptions matrix;
-  BhRule rule;         /* after bh_ab_options_settle */
-  gboolean rule_given; /* any part of it was */
+  BhRule rule; /* after bh_ab_options_settle; with `from` only what was given, the rest 0 */
   gboolean has_seed;
   guint64 seed;
   gint64 budget_ns; /* 0: none given */

@@ -2,7 +2,9 @@
  * Owns what all subcommands share. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 int bh_cli_fail(GError *error) {
   int status = BH_EXIT_SOFTWARE;
@@ -28,4 +30,31 @@ char *bh_cli_default_output(const char *plan_name, const char *mark) {
       return path;
     g_free(path);
   }
+}
+
+static gboolean write_into(const char *who, const char *path, const char *text, GError **error) {
+  FILE *file = fopen(path, "we");
+  gboolean ok = file && fputs(text, file) >= 0;
+  ok = file && fclose(file) == 0 && ok;
+  if (!ok)
+    g_set_error(error, BH_ERROR, BH_ERROR_IO, "%s%s cannot be written: %s", who, path, g_strerror(errno));
+  return ok;
+}
+
+gboolean bh_cli_write_text(const char *who, const char *path, const char *text, GError **error) {
+  if (!path || !strcmp(path, "-")) {
+    fputs(text, stdout); /* main sees whether it arrived */
+    return TRUE;
+  }
+  /* /dev/stdout is a link, maybe to a regular file. */
+  if (g_file_test(path, G_FILE_TEST_IS_SYMLINK) ||
+      (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)))
+    return write_into(who, path, text, error);
+  g_autoptr(GError) inner = NULL;
+  if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666,
+                               &inner))
+    return TRUE;
+  g_set_error(error, BH_ERROR, BH_ERROR_IO, "%s%s cannot be written, and is as it was before: %s", who, path,
+              inner->message);
+  return FALSE;
 }

@@ -31,5 +31,8 @@ int bh_cmd_internal_worker(int argc, char **argv);
 /* Where a journal goes that nobody named: results/NAME-20260101T120000Z.jsonl, `mark` ("ab-") before the date. Sorts by
  * time, never overwrites. Caller frees. */
 char *bh_cli_default_output(const char *name, const char *mark);
+/* A file whole or not at all; NULL and "-": standard output. What is no regular file is written into, since as root one
+ * would replace /dev/null by a file. `who` begins the error's message. */
+gboolean bh_cli_write_text(const char *who, const char *path, const char *text, GError **error);
 /* "benchhost: <message>" on stderr; returns the exit status that fits the error. Takes ownership and frees. */
 int bh_cli_fail(GError *error);

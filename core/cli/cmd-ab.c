@@ -28,6 +28,7 @@ typedef struct {
 static void setup_clear(Setup *setup) {
   g_clear_pointer(&setup->task.pairs, g_ptr_array_unref);
   g_clear_pointer(&setup->task.notes, g_ptr_array_unref);
+  g_clear_pointer(&setup->task.invalid_before, g_free);
   for (guint side = 0; side < 2; side++) {
     bh_matrix_free(setup->matrix[side]);
     bh_arm_free(setup->arm[side]);
@@ -135,13 +136,21 @@ static gboolean check_resume(const BhAbTask *task, const BhResults *results, Jso
   return TRUE;
 }
 
-static gboolean open_journal(const BhAbOptions *o, const BhAbTask *task, const char *const *argv,
-                             BhJournal **ret_journal, BhResults **ret_results, GError **error) {
+/* Too many disturbed pairs do not become fewer by going on. A comparison that gave up at the first one (noise: abort)
+ * is gone on with as its user wants it. */
+static char *invalid_before(const BhAbTask *task, const BhResults *results) {
+  const char *reason = bh_fields_string(results->end, "reason");
+  return g_strcmp0(task->plan[BH_SIDE_BASE]->measure.noise, "reject") ? NULL : g_strdup(reason);
+}
+
+static gboolean open_journal(const BhAbOptions *o, BhAbTask *task, const char *const *argv, BhJournal **ret_journal,
+                             BhResults **ret_results, GError **error) {
   g_autoptr(JsonObject) line = bh_ab_run_line(task, argv);
   if (o->resume) {
     *ret_results = bh_results_load(o->resume, error);
     if (!*ret_results || ((*ret_results)->run && !check_resume(task, *ret_results, line, error)))
       return FALSE;
+    task->invalid_before = invalid_before(task, *ret_results);
     *ret_journal = bh_journal_resume(o->resume, (*ret_results)->good_bytes, error);
     if (*ret_journal && (*ret_results)->run) {
       json_object_unref(line);
@@ -175,7 +184,7 @@ static guint table_width(void) {
 }
 
 static int print(const BhAbOptions *o, const BhResults *results, GError **error) {
-  const BhAbJudging judging = {.rule = o->from && o->rule_given ? &o->rule : NULL,
+  const BhAbJudging judging = {.rule = o->from ? &o->rule : NULL,
                                .primary = o->from ? o->primary : NULL,
                                .strict = o->strict,
                                .inconclusive_fails = o->inconclusive_fails};
@@ -205,7 +214,7 @@ static void print_pairs(const BhAbTask *task) {
 
 /* ---- The command ---- */
 
-static int compare(const BhAbOptions *o, const BhAbTask *task, const char *const *argv) {
+static int compare(const BhAbOptions *o, BhAbTask *task, const char *const *argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhJournal) journal = NULL;
   g_autoptr(BhResults) results = NULL;

@@ -5,9 +5,9 @@
 #include "cli/cli.h"
 #include "parallel/analyze.h"
 #include "results/display.h"
+#include "results/report.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 typedef struct {
   gboolean json;
@@ -35,21 +35,13 @@ static gboolean read_metrics(char **names, guint *ret, GError **error) {
   return TRUE;
 }
 
-static guint terminal_width(void) {
-  const char *columns = g_getenv("COLUMNS");
-  guint64 width = bh_display_terminal(STDOUT_FILENO);
-  if (width == 0 && columns && !g_ascii_string_to_unsigned(columns, 10, 20, 10000, &width, NULL))
-    width = 0;
-  return (guint)width;
-}
-
 static int print(const BhResults *results, const BhAnalyzeOptions *options, gboolean json) {
   GError *error = NULL;
   g_autoptr(JsonNode) report = bh_analyze(results, options, &error);
   if (!report)
     return bh_cli_fail(error);
   g_autofree char *text =
-      json ? bh_json_text(report, TRUE) : bh_analyze_text(report, terminal_width(), bh_display_ascii());
+      json ? bh_json_text(report, TRUE) : bh_analyze_text(report, bh_report_width(), bh_display_ascii());
   fputs(text, stdout);
   return bh_analyze_exit_status(report, options);
 }

@@ -76,17 +76,8 @@ static gboolean read_options(const Options *options, BhCompareOptions *ret, BhPr
 }
 
 static GPtrArray *load(char **paths, const BhPrimary *primary, GError **error) {
-  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_stored_free);
-  for (; *paths; paths++) {
-    g_autoptr(GPtrArray) arms = bh_stored_open(*paths, primary, error);
-    if (!arms)
-      return NULL;
-    gsize n;
-    g_autofree gpointer *stolen = g_ptr_array_steal(arms, &n);
-    for (gsize i = 0; i < n; i++)
-      g_ptr_array_add(runs, stolen[i]);
-  }
-  if (runs->len >= 2)
+  g_autoptr(GPtrArray) runs = bh_stored_open_all(paths, primary, error);
+  if (!runs || runs->len >= 2)
     return g_steal_pointer(&runs);
   g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
               "compare: expected two journals (*.jsonl) or more, the oldest first; try 'benchhost compare --help'");

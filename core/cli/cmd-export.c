@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include "results/report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,30 +62,6 @@ static char *convert(const Options *options, const BhResults *results, GError **
   }
 }
 
-static gboolean write_out(const char *path, const char *text, GError **error) {
-  if (!path || !strcmp(path, "-")) {
-    fputs(text, stdout); /* main sees whether it arrived */
-    return TRUE;
-  }
-  /* A device or a pipe cannot be replaced by a file. */
-  if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-    FILE *file = fopen(path, "we");
-    gboolean ok = file && fputs(text, file) >= 0;
-    ok = file && fclose(file) == 0 && ok;
-    if (!ok)
-      g_set_error(error, BH_ERROR, BH_ERROR_IO, "export: %s cannot be written: %s", path, g_strerror(errno));
-    return ok;
-  }
-  GError *inner = NULL;
-  if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666,
-                               &inner))
-    return TRUE;
-  g_set_error(error, BH_ERROR, BH_ERROR_IO, "export: %s cannot be written, and is as it was before: %s", path,
-              inner->message);
-  g_error_free(inner);
-  return FALSE;
-}
-
 static int export_journal(const Options *options, const char *journal) {
   GError *error = NULL;
   g_autofree char *checked = convert(options, NULL, &error);
@@ -98,7 +73,7 @@ static int export_journal(const Options *options, const char *journal) {
   if (results->torn)
     fprintf(stderr, "benchhost: export: %s: the last line is torn (the run was killed) and is left out\n", journal);
   g_autofree char *text = convert(options, results, &error);
-  if (!write_out(options->output, text, &error))
+  if (!bh_cli_write_text("export: ", options->output, text, &error))
     return bh_cli_fail(error);
   return BH_EXIT_OK;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DEFAULT_PATH "benchhost-history.sqlite"
+#define NOT_GIVEN G_MININT
 
 typedef struct {
   char *db, *commit, *branch, *label, *machine, *since;
@@ -43,20 +44,12 @@ static BhTimelineLook look_of(const Options *options) {
 
 /* ---- actions; `arguments` are those after the action's name, NULL-terminated ---- */
 
-static gboolean load(char **paths, GPtrArray *runs, GError **error) {
-  for (; *paths; paths++) {
-    g_autoptr(GPtrArray) arms = bh_stored_open(*paths, NULL, error);
-    if (!arms)
-      return FALSE;
-    const BhStored *first = arms->pdata[0];
-    if (!first->finished)
-      fprintf(stderr, "benchhost: history: %s: the run was not finished; what it has is added\n", *paths);
-    gsize n;
-    g_autofree gpointer *stolen = g_ptr_array_steal(arms, &n);
-    for (gsize i = 0; i < n; i++)
-      g_ptr_array_add(runs, stolen[i]);
+static void say_unfinished(const GPtrArray *runs) {
+  for (guint i = 0; i < runs->len; i++) {
+    const BhStored *run = runs->pdata[i], *before = i ? runs->pdata[i - 1] : NULL;
+    if (!run->finished && !(before && !strcmp(before->digest, run->digest))) /* once for both arms of one */
+      fprintf(stderr, "benchhost: history: %s: the run was not finished; what it has is added\n", run->name);
   }
-  return TRUE;
 }
 
 /* Given by hand, it says all; else it is the current folder's. */
@@ -85,12 +78,15 @@ static int add(const Options *options, char **arguments) {
   GError *error = NULL;
   g_auto(BhRevision) revision = {0};
   BhStoreTags tags;
-  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_stored_free);
   g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
   if (!options->commit)
     revision = bh_revision_read();
-  if (!read_tags(options, &revision, &tags, &error) || !load(arguments, runs, &error))
+  if (!read_tags(options, &revision, &tags, &error))
     return bh_cli_fail(error);
+  g_autoptr(GPtrArray) runs = bh_stored_open_all(arguments, NULL, &error);
+  if (!runs)
+    return bh_cli_fail(error);
+  say_unfinished(runs);
   g_autoptr(BhStore) store = bh_store_open(path_of(options), TRUE, &error);
   if (!store || !bh_store_add(store, runs, &tags, ids, &error))
     return bh_cli_fail(error);
@@ -106,10 +102,31 @@ static int add(const Options *options, char **arguments) {
   return BH_EXIT_OK;
 }
 
+/* What means nothing must not look like an empty history. */
+static gboolean check_query(const BhStoreQuery *query, GError **error) {
+  const char *since = query->since;
+  gsize digits = 0;
+  while (since && g_ascii_isdigit(since[digits]))
+    digits++;
+  if (since && (digits != 4 || strspn(since, "0123456789-:TZ") != strlen(since))) {
+    g_autofree char *shown = bh_text_shown(since);
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
+                "history: --since '%s': expected a date, or its beginning: 2026-01-31, 2026-01", shown);
+    return FALSE;
+  }
+  if (query->cell && !g_utf8_validate(query->cell, -1, NULL)) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "history: the cell: expected a text in UTF-8");
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static int list(const Options *options, char **arguments) {
   (void)arguments;
   GError *error = NULL;
   const BhStoreQuery query = query_of(options, NULL);
+  if (!check_query(&query, &error))
+    return bh_cli_fail(error);
   g_autoptr(BhStore) store = bh_store_open(path_of(options), FALSE, &error);
   g_autoptr(GPtrArray) runs = store ? bh_store_runs(store, &query, &error) : NULL;
   if (!runs)
@@ -123,6 +140,8 @@ static int list(const Options *options, char **arguments) {
 /* Nothing found is an error: a glob with a typing error must not look like a cell without a past. */
 static BhStoreHistory *read_history(const Options *options, const char *cell, GError **error) {
   const BhStoreQuery query = query_of(options, cell);
+  if (!check_query(&query, error))
+    return NULL;
   g_autoptr(BhStore) store = bh_store_open(path_of(options), FALSE, error);
   g_autoptr(BhStoreHistory) history = store ? bh_store_history(store, &query, error) : NULL;
   if (!history || history->series->len > 0)
@@ -151,12 +170,16 @@ static gboolean read_test(const Options *options, BhTimelineTest *ret, GError **
   *ret = bh_timeline_test_default();
   if (options->alpha_text)
     ret->alpha = g_ascii_strtod(options->alpha_text, &end);
-  if (options->permutations)
+  if (options->permutations != NOT_GIVEN)
     ret->permutations = (guint)MAX(options->permutations, 0);
-  if (options->seed)
+  if (options->seed != NOT_GIVEN)
     ret->seed = (guint64)options->seed;
   if ((end && (*end || end == options->alpha_text)) || !(ret->alpha > 0) || !(ret->alpha < 1)) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "history: --alpha: expected a probability between 0 and 1, like 0.05");
+    return FALSE;
+  }
+  if (options->seed != NOT_GIVEN && options->seed < 0) {
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "history: --seed: expected a whole number of at least 0");
     return FALSE;
   }
   if (ret->permutations < 99 || ret->permutations > 99999 || 1.0 / (ret->permutations + 1) > ret->alpha) {
@@ -248,8 +271,8 @@ static const char *misplaced(const Options *options, guint allowed) {
                {options->machine != NULL, O_QUERY, "--machine"},
                {options->since != NULL, O_QUERY, "--since"},
                {options->alpha_text != NULL, O_TEST, "--alpha"},
-               {options->permutations != 0, O_TEST, "--permutations"},
-               {options->seed != 0, O_TEST, "--seed"},
+               {options->permutations != NOT_GIVEN, O_TEST, "--permutations"},
+               {options->seed != NOT_GIVEN, O_TEST, "--seed"},
                {options->csv, O_CSV, "--csv"},
                {options->json, O_JSON, "--json"}};
   for (guint i = 0; i < G_N_ELEMENTS(table); i++)
@@ -294,7 +317,7 @@ static const char description[] = "Actions:\n"
                                   "--db, else $BENCHHOST_HISTORY, else " DEFAULT_PATH " in the current folder.";
 
 int bh_cmd_history(int argc, char **argv) {
-  g_auto(Options) options = {0};
+  g_auto(Options) options = {.permutations = NOT_GIVEN, .seed = NOT_GIVEN};
   GOptionEntry entries[] = {
       {"db", 0, 0, G_OPTION_ARG_FILENAME, &options.db, "The history's file", "FILE"},
       {"commit", 0, 0, G_OPTION_ARG_STRING, &options.commit,

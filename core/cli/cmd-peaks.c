@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/matrix-options.h"
-#include "engine/engine.h"
+#include "cli/run-end.h"
 #include "parallel/analyze.h"
 #include "plugin/search.h"
 #include "results/display.h"
@@ -14,7 +14,6 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MATRIX "peaks.yaml"
 #define ALL_WORKERS "[1..cores x2, cores]"
@@ -86,7 +85,7 @@ static BhMatrix *load(const PeaksOptions *o, BhMatrixOptions *changes, GError **
 }
 
 static gboolean run_all(const PeaksOptions *o, const BhPlan *plan, const char *path, const char *const *argv,
-                        BhResults *results, gboolean *ret_interrupted, GError **error) {
+                        BhResults *results, BhRunSummary *ret_summary, GError **error) {
   g_autoptr(BhJournal) journal = bh_journal_create(path, error);
   if (!journal)
     return FALSE;
@@ -94,13 +93,11 @@ static gboolean run_all(const PeaksOptions *o, const BhPlan *plan, const char *p
   if (!bh_journal_append(journal, run, error) || !bh_results_add(results, run, error))
     return FALSE;
   g_autoptr(BhProgress) progress = bh_progress_new(o->quiet ? BH_PROGRESS_QUIET : BH_PROGRESS_AUTO, FALSE);
-  BhRunSummary summary = {0};
-  if (!bh_engine_run(plan, journal, results, bh_progress_watcher(progress), &summary, error))
-    return FALSE;
-  *ret_interrupted = summary.interrupted;
-  g_autoptr(JsonObject) end =
-      bh_journal_end_line(summary.interrupted, summary.cells_run, summary.wall_s, summary.overhead_s);
-  return bh_journal_append(journal, end, error) && bh_results_add(results, end, error);
+  const gboolean whole = bh_engine_run(plan, journal, results, bh_progress_watcher(progress), ret_summary, error) &&
+                         bh_run_end_append(journal, results, ret_summary, error);
+  if (!whole && !results->records->len)
+    bh_journal_discard(journal);
+  return whole;
 }
 
 /* Cells that are not ok are no roofs; that they are not is said on stderr, as the table has roofs only. */
@@ -122,8 +119,8 @@ static int show(const PeaksOptions *o, const BhResults *results) {
   g_autoptr(JsonNode) report = bh_analyze(results, &options, &error);
   if (!report)
     return bh_cli_fail(error);
-  g_autofree char *text = o->json ? bh_json_text(report, TRUE)
-                                  : bh_analyze_text(report, bh_display_terminal(STDOUT_FILENO), bh_display_ascii());
+  g_autofree char *text =
+      o->json ? bh_json_text(report, TRUE) : bh_analyze_text(report, bh_report_width(), bh_display_ascii());
   fputs(text, stdout);
   return bh_analyze_exit_status(report, &options);
 }
@@ -135,8 +132,8 @@ static int run_and_show(const PeaksOptions *o, const BhPlan *plan, const char *c
     return bh_cli_fail(error);
   g_autofree char *path = o->output ? g_strdup(o->output) : g_build_filename(folder, "peaks.jsonl", NULL);
   g_autoptr(BhResults) results = bh_results_new();
-  gboolean interrupted = FALSE;
-  const gboolean whole = run_all(o, plan, path, argv, results, &interrupted, &error);
+  BhRunSummary summary = {0};
+  const gboolean whole = run_all(o, plan, path, argv, results, &summary, &error);
   if (folder) {
     g_unlink(path);
     g_rmdir(folder);
@@ -146,7 +143,8 @@ static int run_and_show(const PeaksOptions *o, const BhPlan *plan, const char *c
   if (!whole)
     return bh_cli_fail(error);
   const int status = show(o, results);
-  return interrupted ? BH_EXIT_INTERRUPTED : MAX(status, bh_report_exit_status(results, FALSE));
+  bh_run_end_say(&summary, o->quiet, FALSE);
+  return MAX(status, bh_run_end_status(results, &summary, plan->strict));
 }
 
 static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes) {
@@ -165,8 +163,10 @@ static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes)
   g_option_context_add_main_entries(context, entries, NULL);
   bh_matrix_options_add(context, changes);
   g_option_context_set_description(
-      context, "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
-               "Exit status: 0 all ok, 3 wrong results, 4 cells that failed, 64 bad usage, 130 interrupted.");
+      context,
+      "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
+      "Exit status: 0 all ok, 2 not all could be measured, 3 wrong results, 4 cells that failed, 64 bad usage,\n"
+      "130 interrupted.");
   return context;
 }
 

@@ -2,9 +2,9 @@
  * `benchhost run MATRIX`: plans, runs, shows. Owns the run's options and where its journal goes. */
 #include "cli/cli.h"
 #include "cli/matrix-options.h"
+#include "cli/run-end.h"
 #include "results/progress.h"
 #include "results/report.h"
-#include "engine/engine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,43 +62,6 @@ static void show(const RunOptions *o, const BhResults *results, const BhJournal 
             summary->cells_run ? summary->overhead_s * 1000 / summary->cells_run : 0.0, bh_journal_path(journal));
 }
 
-/* What the table does not say of how the run ended. */
-static void say_end(const RunOptions *o, const BhRunSummary *summary) {
-  if (summary->aborted)
-    fprintf(stderr, "benchhost: given up (noise: abort): %s; --resume goes on\n", summary->aborted);
-  if (o->quiet)
-    return;
-  if (summary->left_out && !summary->interrupted && !summary->aborted)
-    fprintf(stderr,
-            "benchhost: the budget was spent before %u process%s of the mandatory rounds could be run; %u cell%s "
-            "without any result: give a larger budget or fewer cells\n",
-            summary->left_out, summary->left_out == 1 ? "" : "es", summary->unvisited,
-            summary->unvisited == 1 ? " is" : "s are");
-  if (summary->rejected)
-    fprintf(stderr, "benchhost: %u disturbed process%s repeated (noise: reject)\n", summary->rejected,
-            summary->rejected == 1 ? " was" : "es were");
-  if (summary->kept_disturbed)
-    fprintf(stderr,
-            "benchhost: %u disturbed process%s kept, only flagged: at most a fifth of all is repeated, and nothing for "
-            "which no time is left; this machine is not quiet\n",
-            summary->kept_disturbed, summary->kept_disturbed == 1 ? " was" : "es were");
-}
-
-/* Cells that were never run, and an environment that was given up, make a run inconclusive. */
-static int exit_status(const BhResults *results, const BhRunSummary *summary, gboolean strict) {
-  const int status = bh_report_exit_status(results, strict);
-  const gboolean inconclusive = summary->aborted || summary->unvisited;
-  return inconclusive ? MAX(status, BH_EXIT_INCONCLUSIVE) : status;
-}
-
-static gboolean append_end(BhJournal *journal, BhResults *results, const BhRunSummary *summary, GError **error) {
-  g_autoptr(JsonObject) line = bh_journal_end_line(summary->interrupted || summary->aborted, summary->cells_run,
-                                                   summary->wall_s, summary->overhead_s);
-  if (summary->aborted)
-    json_object_set_string_member(line, "aborted", summary->aborted);
-  return bh_journal_append(journal, line, error) && bh_results_add(results, line, error);
-}
-
 static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BhJournal) journal = NULL;
@@ -111,17 +74,17 @@ static int run_plan(const RunOptions *o, const BhPlan *plan, const char *const *
   g_autoptr(BhProgress) progress = bh_progress_new(mode, o->verbose);
   BhRunSummary summary = {0};
   const gboolean whole = bh_engine_run(plan, journal, results, bh_progress_watcher(progress), &summary, &error) &&
-                         append_end(journal, results, &summary, &error);
+                         bh_run_end_append(journal, results, &summary, &error);
   g_clear_pointer(&progress, bh_progress_free);
   if (!whole && !results->records->len) { /* no scratch folder, no more processes: there is nothing to show or keep */
     bh_journal_discard(journal);
     return bh_cli_fail(g_steal_pointer(&error));
   }
   show(o, results, journal, &summary);
-  say_end(o, &summary);
+  bh_run_end_say(&summary, o->quiet, TRUE);
   if (!whole)
     return bh_cli_fail(g_steal_pointer(&error));
-  return summary.interrupted ? BH_EXIT_INTERRUPTED : exit_status(results, &summary, plan->strict);
+  return bh_run_end_status(results, &summary, plan->strict);
 }
 
 static GOptionContext *option_context(RunOptions *o, BhMatrixOptions *matrix) {

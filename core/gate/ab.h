@@ -58,7 +58,7 @@ typedef struct {
   char *label;              /* for people; what differs between the arms by design is left out */
   char *workload, *backend; /* names */
   char *primary;            /* the figure that decides: "wall", ... (base/primary.h) */
-  char *unit;               /* of it: "ns" for times, "B" for memory, else what the workload or counter says */
+  char *unit;               /* of it: "ns" for times, "bytes" for memory, else what workload or counter say */
   gboolean higher_is_better;
   BhAbSideResult side[2]; /* BhAbSide */
   BhAbOutcome outcome;
@@ -115,7 +115,7 @@ typedef struct {
 } BhAbReport;
 
 typedef struct {
-  const BhRule *rule;          /* what decides: its rounds are the journal's whatever it says. NULL: the journal's */
+  const BhRule *rule;          /* settings above 0 take the place of the journal's, but for the rounds. NULL: none */
   const char *primary;         /* another figure than was measured by: "total"; NULL: the journal's */
   gboolean strict;             /* skipped cells and inconclusive ones fail */
   gboolean inconclusive_fails; /* --inconclusive fail */

@@ -19,6 +19,7 @@ void bh_arm_free(BhArm *arm) {
     return;
   g_free(arm->given);
   g_free(arm->option);
+  g_free(arm->qualifier);
   g_ptr_array_unref(arm->files);
   g_ptr_array_unref(arm->twice);
   g_free(arm);
@@ -115,8 +116,8 @@ static gboolean parse_file(BhArm *arm, GError **error) {
 }
 
 static gboolean parse_option(BhArm *arm, GError **error) {
-  const char *equals = strchr(arm->given, '=');
-  if (!equals || equals == arm->given || !equals[1] || strchr(arm->given, '/')) {
+  const char *equals = strchr(arm->given, '='), *slash = strchr(arm->given, '/');
+  if (!equals || equals == arm->given || !equals[1] || (slash && slash < equals)) {
     g_autofree char *shown = bh_text_shown(arm->given);
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
                 "'%s' is no folder, no plugin's file and no NAME=VALUE; expected one of these to compare, or . for the "
@@ -128,6 +129,7 @@ static gboolean parse_option(BhArm *arm, GError **error) {
   const char *dot = strrchr(path, '.');
   arm->kind = BH_ARM_OPTION;
   arm->option = g_strdup(dot ? dot + 1 : path);
+  arm->qualifier = dot ? g_strndup(path, (gsize)(dot - path)) : NULL;
   return TRUE;
 }
 
@@ -156,7 +158,13 @@ BhArm *bh_arm_parse(const char *text, GError **error) {
 
 /* ---- Against the plan ---- */
 
-static gboolean is_ours(const BhArm *arm, const BhPlugin *plugin) {
+/* As --param's qualifiers. */
+gboolean bh_arm_varies(const BhArm *arm, const BhPlugin *plugin, const char *name) {
+  const char *kind = plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend", *qualifier = arm->qualifier;
+  return !g_strcmp0(arm->option, name) && (!qualifier || !strcmp(qualifier, kind) || !strcmp(qualifier, plugin->name));
+}
+
+gboolean bh_arm_has(const BhArm *arm, const BhPlugin *plugin) {
   for (guint i = 0; arm->files->pdata[i]; i += 2)
     if (!strcmp(arm->files->pdata[i + 1], plugin->path))
       return TRUE;
@@ -183,7 +191,7 @@ gboolean bh_arm_check(const BhArm *arm, const char *which, const BhPlan *plan, G
     const BhCell *cell = plan->cells->pdata[i];
     const BhPlugin *plugins[] = {cell->workload, cell->backend};
     for (guint k = 0; k < 2; k++) {
-      if (!is_ours(arm, plugins[k]))
+      if (!bh_arm_has(arm, plugins[k]))
         continue;
       any = TRUE;
       if (g_ptr_array_find_with_equal_func(arm->twice, plugins[k]->name, g_str_equal, NULL)) {

@@ -88,10 +88,13 @@ static void take_visits(const Judge *judge, BhAbCell *cell, const BhAbWhere *whe
     }
   }
   g_ptr_array_sort(cell->flags, compare_texts);
+  guint struck[2] = {0, 0};
   for (guint i = 0; i < judge->results->struck->len; i++) {
     const BhCellRecord *record = judge->results->struck->pdata[i];
-    cell->rejected += !strcmp(record->id, where->id[0]) && !g_strcmp0(record->arm, where->arms[0]);
+    for (guint side = 0; side < 2; side++)
+      struck[side] += !strcmp(record->id, where->id[side]) && !g_strcmp0(record->arm, where->arms[side]);
   }
+  cell->rejected = MIN(struck[0], struck[1]); /* half a pair is what an interruption left */
 }
 
 static BhPrimary primary_for(const Judge *judge, const BhAbWhere *where) {
@@ -192,6 +195,7 @@ static void take_decision(const Judge *judge, Case *c, const BhDecision *decisio
   const guint wanted = judge->report->rule.confirm_rounds;
   cell->decision = *decision;
   cell->decided = TRUE;
+  take_medians(cell, decision->suspect && c->confirm->d->len ? c->confirm : c->screen);
   cell->outcome = (BhAbOutcome)decision->verdict;
   cell->cut_short = decision->suspect && c->confirm->attempted < wanted;
   if (cell->cut_short && cell->outcome == BH_AB_EQUIVALENT)
@@ -237,9 +241,11 @@ static void judge_control(Judge *judge) {
   BhAbControl *control = &judge->report->control;
   const char *id = control_id(judge->results);
   if (!id) {
-    control->why =
-        g_strdup(bh_fields_true(judge->results->run, "control") ? "no cell gave a figure that it could stand on"
-                                                                : "it was switched off by --no-control");
+    const BhAbReport *report = judge->report;
+    const gboolean early = report->interrupted || report->out_of_time || report->invalid;
+    control->why = g_strdup(!bh_fields_true(judge->results->run, "control") ? "it was switched off by --no-control"
+                            : early                                         ? "it ended before there was one"
+                                                                            : "no cell gave a figure for it");
     return;
   }
   const char *label = id;

@@ -128,7 +128,8 @@ static gboolean visit(Run *run, const Track *track, guint side, guint round, con
                         .arm = track->where.arms[side],
                         .stage = round < run->task->rule.screen_rounds ? "screen" : "confirm",
                         .measure = cell->measure,
-                        .results = run->results};
+                        .results = run->results,
+                        .inputs = track->cell[BH_SIDE_BASE]};
   gint64 wall_ns;
   if (!run->round_started)
     run->round_started = bh_journal_now_text();
@@ -141,12 +142,16 @@ static gboolean visit(Run *run, const Track *track, guint side, guint round, con
 
 /* Half a pair is what an interruption left: the two must be neighbours in time, so both are measured again. */
 static gboolean visit_pair(Run *run, const Track *track, guint round, GError **error) {
-  const gboolean has[2] = {record_of(run, track, 0, round) != NULL, record_of(run, track, 1, round) != NULL};
+  const BhCellRecord *const has[2] = {record_of(run, track, 0, round), record_of(run, track, 1, round)};
+  const char *unused = NULL;
   if (has[0] && has[1])
     return TRUE;
-  for (guint side = 0; side < 2; side++)
+  for (guint side = 0; side < 2; side++) {
+    if (has[side] && has[side]->status != BH_CELL_OK) /* that it failed stays true */
+      return visit(run, track, !side, round, &unused, error);
     if (has[side] && !strike(run, track, side, round, "the other half of its pair was not measured", error))
       return FALSE;
+  }
   for (guint again = 0;; again++) {
     const guint first = bh_ab_first(run->task->seed, track->index, round);
     const char *why = NULL;
@@ -167,8 +172,10 @@ static gboolean visit_all(Run *run, const GPtrArray *tracks, guint round, GError
   return TRUE;
 }
 
-/* A round shows steal that no single visit could: the kernel counts in ticks. `ret_again`: its pairs were struck. */
-static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboolean *ret_again, GError **error) {
+/* A round shows steal that no single visit could: the kernel counts in ticks. `ret_again`: its pairs were struck, which
+ * only `may_strike` allows. */
+static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboolean may_strike, gboolean *ret_again,
+                          GError **error) {
   BhDisturbance seen;
   g_autoptr(GPtrArray) timed = g_ptr_array_new(); /* of Track, theirs */
   g_autofree char *started = g_steal_pointer(&run->round_started);
@@ -179,7 +186,7 @@ static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboole
   for (guint i = 0; i < tracks->len; i++)
     if (is_timed(run, tracks->pdata[i], round))
       g_ptr_array_add(timed, tracks->pdata[i]);
-  *ret_again = why && timed->len && !over(run) && may_reject(run, timed->len, why);
+  *ret_again = may_strike && why && timed->len && !over(run) && may_reject(run, timed->len, why);
   g_autoptr(JsonObject) line = bh_journal_round_line((gint)round, started, &seen, *ret_again);
   if (!bh_journal_append(run->journal, line, error) || !bh_results_add(run->results, line, error))
     return FALSE;
@@ -191,10 +198,10 @@ static gboolean end_round(Run *run, const GPtrArray *tracks, guint round, gboole
 
 static gboolean run_round(Run *run, const GPtrArray *tracks, guint round, GError **error) {
   gboolean again = TRUE;
-  for (guint i = 0; again && i <= MOST_IN_A_ROW; i++)
-    if (!visit_all(run, tracks, round, error) || !end_round(run, tracks, round, &again, error))
+  for (guint i = 0; again; i++)
+    if (!visit_all(run, tracks, round, error) || !end_round(run, tracks, round, i < MOST_IN_A_ROW, &again, error))
       return FALSE;
-  return !again || visit_all(run, tracks, round, error);
+  return TRUE;
 }
 
 /* ---- The control ---- */
@@ -253,7 +260,9 @@ static gboolean add_control(Run *run, GPtrArray *active, GError **error) {
   }
   Track *own = add_track(run, track->label, track->cell[0], bh_control_cell(run->control), bh_ab_control_arms);
   g_ptr_array_add(active, own);
-  return over(run) || visit_pair(run, own, 0, error);
+  g_autoptr(GPtrArray) alone = g_ptr_array_new(); /* of Track, theirs */
+  g_ptr_array_add(alone, own);
+  return run_round(run, alone, 0, error);
 }
 
 /* ---- Stages ---- */
@@ -343,7 +352,9 @@ static gboolean confirm(Run *run, GError **error) {
 
 static void close_run(Run *run) {
   gint64 inside_ns = 0;
-  if (run->kept)
+  if (run->task->invalid_before)
+    run->summary->invalid = g_strdup(run->task->invalid_before);
+  else if (run->kept)
     run->summary->invalid = run->aborted ? g_strdup_printf("given up (noise: abort): %s", run->kept)
                                          : g_strdup_printf("more than %.0f %% of the pairs were disturbed: %s",
                                                            MOST_REJECTED * 100, run->kept);
@@ -366,6 +377,7 @@ gboolean bh_ab_measure(const BhAbTask *task, BhJournal *journal, BhResults *resu
   Run run = {.task = task, .journal = journal, .results = results, .watcher = watcher, .summary = ret_summary};
   *ret_summary = (BhAbSummary){0};
   run.start_ns = (gint64)bh_clock_now_ns();
+  run.rejected = results->struck->len / 2; /* of earlier sessions; half pairs are few */
   run.tracks = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < task->pairs->len; i++) {
     const BhAbPair *pair = task->pairs->pdata[i];

@@ -15,6 +15,7 @@ typedef struct {
   gint64 budget_ns;         /* of the whole; 0: none */
   gboolean no_control;      /* no A/A pair */
   const char *control_glob; /* over labels: where the control is to be; NULL: chosen */
+  char *invalid_before;     /* --resume: disturbed pairs that were kept make the whole invalid; why, or NULL */
 } BhAbTask;
 
 typedef struct {

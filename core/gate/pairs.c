@@ -14,8 +14,8 @@ typedef struct {
   GPtrArray *notes;
 } Pairing;
 
-static gboolean is_varied(const Pairing *pairing, const char *name) {
-  return !g_strcmp0(name, pairing->arms[0]->option) || !g_strcmp0(name, pairing->arms[1]->option);
+static gboolean is_varied(const Pairing *pairing, const BhPlugin *plugin, const char *name) {
+  return bh_arm_varies(pairing->arms[0], plugin, name) || bh_arm_varies(pairing->arms[1], plugin, name);
 }
 
 static int compare_texts(gconstpointer a, gconstpointer b) {
@@ -27,7 +27,7 @@ static void add_values(GPtrArray *parts, const Pairing *pairing, char side, cons
   for (guint i = 0; i < values->len; i++) {
     const BhParam *param = plugin->params->pdata[i];
     const BhValue *value = values->pdata[i];
-    if (value->given && !is_varied(pairing, param->name))
+    if (value->given && !is_varied(pairing, plugin, param->name))
       g_ptr_array_add(parts, g_strdup_printf("%c%s=%s", side, param->name, value->text));
   }
 }
@@ -45,7 +45,7 @@ static char *key_of(const Pairing *pairing, const BhCell *cell) {
   g_ptr_array_sort(parts, compare_texts);
   GString *key = g_string_new(NULL);
   g_string_append_printf(key, "%s\n%s\n%s", cell->workload->name, cell->backend->name,
-                         is_varied(pairing, "variant") ? "" : cell->variant);
+                         is_varied(pairing, cell->workload, "variant") ? "" : cell->variant);
   for (guint i = 0; i < parts->len; i++)
     g_string_append_printf(key, "\n%s", (char *)parts->pdata[i]);
   return g_string_free(key, FALSE);
@@ -60,9 +60,10 @@ static char **keys_of(const Pairing *pairing, const BhPlan *plan) {
 
 /* ---- Labels ---- */
 
-static void cut_option(GString *label, const char *name, const char *value_text) {
+/* `from`: where in the label the plugin's part begins. */
+static void cut_option(GString *label, const char *from, const char *name, const char *value_text) {
   g_autofree char *part = g_strdup_printf(" %s=%s", name, value_text);
-  const char *at = strstr(label->str, part);
+  const char *at = strstr(from, part);
   const char after = at ? at[strlen(part)] : 'x';
   if (after == ' ' || after == '\0')
     g_string_erase(label, at - label->str, (gssize)strlen(part));
@@ -72,8 +73,9 @@ static void cut_options(GString *label, const Pairing *pairing, const BhPlugin *
   for (guint i = 0; i < values->len; i++) {
     const BhParam *param = plugin->params->pdata[i];
     g_autofree char *text = bh_cell_value_text(values->pdata[i]);
-    if (is_varied(pairing, param->name))
-      cut_option(label, param->name, text);
+    const char *bar = plugin->kind == BH_PLUGIN_BACKEND ? strstr(label->str, " | ") : NULL;
+    if (is_varied(pairing, plugin, param->name))
+      cut_option(label, bar ? bar : label->str, param->name, text);
   }
 }
 
@@ -84,8 +86,8 @@ static BhAbPair *pair_new(const Pairing *pairing, const BhCell *base, const BhCe
   GString *label = g_string_new(base->label);
   cut_options(label, pairing, base->workload, base->params);
   cut_options(label, pairing, base->backend, base->options);
-  if (is_varied(pairing, "variant"))
-    cut_option(label, "variant", base->variant);
+  if (is_varied(pairing, base->workload, "variant"))
+    cut_option(label, label->str, "variant", base->variant);
   pair->label = g_string_free(label, FALSE);
   return pair;
 }
@@ -110,7 +112,7 @@ static void note_values(const Pairing *pairing, const BhPlugin *base, const GPtr
   for (guint i = 0; i < base->params->len; i++) {
     const char *name = ((const BhParam *)base->params->pdata[i])->name;
     guint k;
-    if (is_varied(pairing, name))
+    if (is_varied(pairing, base, name))
       continue;
     if (!bh_plugin_param(candidate, name, &k)) {
       note(pairing, g_strdup_printf("%s: the candidate has no parameter %s", base->name, name));
@@ -128,8 +130,24 @@ static void note_values(const Pairing *pairing, const BhPlugin *base, const GPtr
   }
 }
 
+/* A folder without a plugin that the other one has: another file stands in, maybe the very one that it is compared
+ * with. */
+static void note_stand_in(const Pairing *pairing, const BhPlugin *const plugins[2]) {
+  static const char *const which[2] = {"base", "candidate"};
+  const gboolean has[2] = {bh_arm_has(pairing->arms[0], plugins[0]), bh_arm_has(pairing->arms[1], plugins[1])};
+  if (pairing->arms[0]->kind != BH_ARM_FOLDER || pairing->arms[1]->kind != BH_ARM_FOLDER || has[0] == has[1])
+    return;
+  const guint lacking = has[0] ? 1 : 0;
+  note(pairing, g_strdup_printf(
+                    "%s: the %s's folder has none, so the %s runs %s%s", plugins[0]->name, which[lacking],
+                    which[lacking], plugins[lacking]->path,
+                    g_strcmp0(plugins[0]->build_id, plugins[1]->build_id) ? "" : ", the same build as the other arm"));
+}
+
 static void note_differences(const Pairing *pairing, const BhAbPair *pair) {
   const BhCell *a = pair->side[0], *b = pair->side[1];
+  note_stand_in(pairing, (const BhPlugin *const[]){a->workload, b->workload});
+  note_stand_in(pairing, (const BhPlugin *const[]){a->backend, b->backend});
   note_values(pairing, a->workload, a->params, b->workload, b->params);
   note_values(pairing, a->backend, a->options, b->backend, b->options);
 }
@@ -180,7 +198,7 @@ static char *differing_names(const Pairing *pairing, const BhCell *a, const BhCe
       char *name = ((const BhParam *)plugins[s][0]->params->pdata[i])->name;
       guint k;
       const BhValue *mine = values[s][0]->pdata[i];
-      if (mine->given && !is_varied(pairing, name) && bh_plugin_param(plugins[s][1], name, &k) &&
+      if (mine->given && !is_varied(pairing, plugins[s][0], name) && bh_plugin_param(plugins[s][1], name, &k) &&
           strcmp(mine->text, ((const BhValue *)values[s][1]->pdata[k])->text))
         g_ptr_array_add(names, name);
     }
@@ -199,7 +217,7 @@ static GPtrArray *by_place(const Pairing *pairing, const BhPlan *base, const BhP
     const BhCell *a = base->cells->pdata[i], *b = candidate->cells->pdata[i];
     g_autofree char *names = differing_names(pairing, a, b);
     if (strcmp(a->workload->name, b->workload->name) || strcmp(a->backend->name, b->backend->name) ||
-        (strcmp(a->variant, b->variant) && !is_varied(pairing, "variant")) || !same_environment(a, b))
+        (strcmp(a->variant, b->variant) && !is_varied(pairing, a->workload, "variant")) || !same_environment(a, b))
       return NULL;
     if (*names && common && strcmp(common, names))
       return NULL;

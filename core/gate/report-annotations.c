@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Owns GitHub's workflow commands: their escaping, and what is worth one. */
+#include "gate/report-internal.h"
 #include "gate/reports.h"
 
 #include <string.h>
@@ -65,14 +66,19 @@ static void annotate_cell(Annotations *all, const BhAbReport *report, const BhAb
 }
 
 static void annotate_run(Annotations *all, const BhAbReport *report) {
-  if (report->control.state == BH_CONTROL_FLAGGED) {
+  const char *problem = bh_ab_run_problem(report);
+  if (bh_ab_control_status(&report->control) != BH_EXIT_OK) {
     g_autofree char *sentence = bh_ab_cell_sentence(report->control.cell);
-    g_autofree char *message = g_strdup_printf(
-        "A copy of base was found to differ from base, so nothing that this run says can be trusted. %s", sentence);
+    g_autofree char *message =
+        report->control.state == BH_CONTROL_FLAGGED
+            ? g_strconcat("A copy of base was found to differ from base, so nothing that this run says can be "
+                          "trusted. ",
+                          sentence, NULL)
+            : g_strdup(sentence);
     annotate(all, ANNOTATE_ERROR, "benchhost: A/A control", message);
   }
-  if (report->invalid)
-    annotate(all, ANNOTATE_ERROR, "benchhost: environment", report->invalid);
+  if (problem)
+    annotate(all, ANNOTATE_ERROR, report->invalid ? "benchhost: environment" : "benchhost: inconclusive", problem);
 }
 
 static void put_kind(GString *out, const GPtrArray *lines) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the JUnit report. XML 1.0 has no place for most control characters, not even as references: they become U+FFFD.
  */
+#include "gate/report-internal.h"
 #include "gate/reports.h"
 
 #include <string.h>
@@ -69,7 +70,9 @@ static void put_verdict(GString *out, Case kind, const char *type, const char *m
 
 static void put_cell(GString *out, const BhAbReport *report, const BhAbCell *cell) {
   g_autofree char *sentence = bh_ab_cell_sentence(cell);
-  g_autofree char *class_name = g_strdup_printf("%s.%s", cell->workload, cell->backend);
+  /* Nothing is known of what was never visited. */
+  g_autofree char *class_name =
+      cell->workload ? g_strdup_printf("%s.%s", cell->workload, cell->backend) : g_strdup("benchhost.unmeasured");
   g_string_append(out, "  <testcase");
   put_attribute(out, "name", cell->label);
   put_attribute(out, "classname", class_name);
@@ -82,17 +85,9 @@ static void put_cell(GString *out, const BhAbReport *report, const BhAbCell *cel
 }
 
 static Case control_case(const BhAbControl *control) {
-  return control->state == BH_CONTROL_FLAGGED ? CASE_ERROR
-         : control->state == BH_CONTROL_NONE  ? CASE_SKIPPED
-                                              : CASE_PASSED;
-}
-
-/* Why the run as a whole is inconclusive when no cell and not the control says so; NULL: it is not. */
-static const char *run_problem(const BhAbReport *report) {
-  if (report->invalid)
-    return report->invalid;
-  const gboolean inconclusive = report->exit_status == BH_EXIT_INCONCLUSIVE;
-  return inconclusive && report->control.state != BH_CONTROL_FLAGGED ? report->exit_why : NULL;
+  return bh_ab_control_status(control) != BH_EXIT_OK ? CASE_ERROR
+         : control->state == BH_CONTROL_NONE         ? CASE_SKIPPED
+                                                     : CASE_PASSED;
 }
 
 /* What is true of the run as a whole: the A/A control, and whether it could be trusted. */
@@ -102,7 +97,7 @@ static void put_run(GString *out, const BhAbReport *report) {
   g_string_append(out, "  <testcase name=\"A/A control\" classname=\"benchhost.run\">\n");
   put_verdict(out, control_case(control), "control", sentence ? sentence : "no control");
   g_string_append(out, "  </testcase>\n  <testcase name=\"conclusive\" classname=\"benchhost.run\">\n");
-  put_verdict(out, run_problem(report) ? CASE_ERROR : CASE_PASSED, "inconclusive", run_problem(report));
+  put_verdict(out, bh_ab_run_problem(report) ? CASE_ERROR : CASE_PASSED, "inconclusive", bh_ab_run_problem(report));
   g_string_append(out, "  </testcase>\n");
 }
 
@@ -137,7 +132,7 @@ static void put_suite(GString *out, const BhAbReport *report) {
   for (guint i = 0; i < report->cells->len; i++)
     count[case_of(report, report->cells->pdata[i])]++;
   count[control_case(&report->control)]++;
-  count[run_problem(report) ? CASE_ERROR : CASE_PASSED]++;
+  count[bh_ab_run_problem(report) ? CASE_ERROR : CASE_PASSED]++;
   char seconds[G_ASCII_DTOSTR_BUF_SIZE];
   g_string_append(out, "<testsuite");
   put_attribute(out, "name", report->matrix_name ? report->matrix_name : "benchhost");

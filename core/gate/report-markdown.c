@@ -9,8 +9,10 @@
 static const BhAbOutcome worst_first[] = {BH_AB_REGRESSED, BH_AB_WRONG,   BH_AB_BROKEN,    BH_AB_INCONCLUSIVE,
                                           BH_AB_IMPROVED,  BH_AB_SKIPPED, BH_AB_EQUIVALENT};
 
+/* One line of a table, whatever a plugin's message holds. */
 static void put_text(GString *out, const char *text) {
-  bh_display_escape(out, text ? text : "-");
+  g_autofree char *clean = bh_display_clean(text ? text : "-", FALSE);
+  bh_display_escape(out, clean);
 }
 
 static void put_figure(GString *out, const BhAbCell *cell, BhAbSide side) {
@@ -95,7 +97,7 @@ static const char *heading(const BhAbReport *report) {
 
 char *bh_ab_markdown(const BhAbReport *report) {
   GString *out = g_string_new("## benchhost: ");
-  g_string_append(out, heading(report));
+  g_string_append_printf(out, "%s%s", heading(report), report->interrupted ? " (interrupted)" : "");
   g_autofree char *counts = bh_ab_counts_text(report), *closing = bh_ab_closing_text(report);
   g_string_append(out, "\n\nBase ");
   put_text(out, report->arm[BH_SIDE_BASE].given);
@@ -110,6 +112,11 @@ char *bh_ab_markdown(const BhAbReport *report) {
   g_string_append(out, "\n\n");
   put_cells(out, report);
   g_string_append_c(out, '\n');
+  for (guint i = 0; i < report->notes->len; i++) {
+    g_string_append(out, "- Note: ");
+    put_text(out, report->notes->pdata[i]);
+    g_string_append(out, i + 1 < report->notes->len ? "\n" : "\n\n");
+  }
   put_text(out, closing);
   g_string_append(out, "\n");
   return g_string_free(out, FALSE);

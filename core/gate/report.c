@@ -97,6 +97,15 @@ static gboolean take_rule(JsonObject *run, BhRule *ret) {
          take_share(rule, "equivalent_shift", &ret->equivalent_shift);
 }
 
+static void change_rule(BhRule *rule, const BhRule *given) {
+  double *const settings[] = {&rule->screen_shift, &rule->margin, &rule->q, &rule->equivalence,
+                              &rule->equivalent_shift};
+  const double others[] = {given->screen_shift, given->margin, given->q, given->equivalence, given->equivalent_shift};
+  for (guint i = 0; i < G_N_ELEMENTS(settings); i++)
+    if (others[i] > 0)
+      *settings[i] = others[i];
+}
+
 static int compare_plugins(gconstpointer a, gconstpointer b) {
   const BhAbPlugin *x = *(BhAbPlugin *const *)a, *y = *(BhAbPlugin *const *)b;
   const int kinds = strcmp(y->kind, x->kind); /* workloads first */
@@ -159,7 +168,7 @@ static void take_end(BhAbReport *report, JsonObject *end) {
   const char *stopped = bh_fields_string(end, "stopped"), *reason = bh_fields_string(end, "reason");
   report->interrupted = !end || bh_fields_true(end, "interrupted");
   report->out_of_time = !g_strcmp0(stopped, "budget");
-  if (!g_strcmp0(stopped, "invalid"))
+  if (reason || !g_strcmp0(stopped, "invalid")) /* an interrupted one may have been invalid already */
     report->invalid = g_strdup(reason ? reason : "the environment was invalid");
   bh_fields_number(end, "wall_s", &report->wall_s);
 }
@@ -190,12 +199,8 @@ BhAbReport *bh_ab_report_new(const BhResults *results, const BhAbJudging *judgin
                 path);
     return NULL;
   }
-  if (judging->rule) {
-    const BhRule measured = report->rule;
-    report->rule = *judging->rule;
-    report->rule.screen_rounds = measured.screen_rounds;
-    report->rule.confirm_rounds = measured.confirm_rounds;
-  }
+  if (judging->rule)
+    change_rule(&report->rule, judging->rule);
   gint64 seed = 0;
   JsonObject *matrix = bh_fields_object(run, "matrix");
   report->matrix_path = g_strdup(bh_fields_string(matrix, "path"));
@@ -234,15 +239,42 @@ static char *plural(guint n, const char *what) {
   return g_strdup_printf("%u cell%s %s", n, n == 1 ? "" : "s", what);
 }
 
+/* Exit status that the control alone asks for. A copy that does not run in its place is the control's failure, not the
+ * base's. */
+int bh_ab_control_status(const BhAbControl *control) {
+  const BhAbCell *cell = control->cell;
+  if (cell && cell->outcome == BH_AB_WRONG)
+    return BH_EXIT_WRONG;
+  if (cell && cell->outcome == BH_AB_BROKEN && !cell->candidate_only)
+    return BH_EXIT_BROKEN;
+  return control->state == BH_CONTROL_FLAGGED ? BH_EXIT_INCONCLUSIVE : BH_EXIT_OK;
+}
+
+static const char *control_words(int status) {
+  return status == BH_EXIT_WRONG    ? "the A/A control gave wrong results"
+         : status == BH_EXIT_BROKEN ? "the base did not end ok in the A/A control"
+                                    : "the A/A control shows a change where there is none";
+}
+
+const char *bh_ab_run_problem(const BhAbReport *report) {
+  if (report->invalid)
+    return report->invalid;
+  if (report->interrupted)
+    return "it was interrupted, and is not complete";
+  const gboolean inconclusive = report->exit_status == BH_EXIT_INCONCLUSIVE;
+  return inconclusive && report->control.state != BH_CONTROL_FLAGGED ? report->exit_why : NULL;
+}
+
 void bh_ab_settle_exit(BhAbReport *report) {
+  const int control = bh_ab_control_status(&report->control);
   for (guint i = 0; i < report->cells->len; i++)
     report->count[((const BhAbCell *)report->cells->pdata[i])->outcome]++;
   const guint *count = report->count;
   const guint decided = count[BH_AB_EQUIVALENT] + count[BH_AB_IMPROVED] + count[BH_AB_REGRESSED];
   if (count[BH_AB_REGRESSED])
     worse(report, BH_EXIT_REGRESSION, plural(count[BH_AB_REGRESSED], "regressed"));
-  if (report->control.state == BH_CONTROL_FLAGGED)
-    worse(report, BH_EXIT_INCONCLUSIVE, g_strdup("the A/A control shows a change where there is none"));
+  if (control == BH_EXIT_INCONCLUSIVE)
+    worse(report, control, g_strdup(control_words(control)));
   if (report->invalid)
     worse(report, BH_EXIT_INCONCLUSIVE, g_strdup(report->invalid));
   if (!decided && count[BH_AB_INCONCLUSIVE])
@@ -255,6 +287,8 @@ void bh_ab_settle_exit(BhAbReport *report) {
     worse(report, BH_EXIT_BROKEN, plural(count[BH_AB_BROKEN], "did not end ok"));
   if (report->strict && count[BH_AB_SKIPPED])
     worse(report, BH_EXIT_BROKEN, plural(count[BH_AB_SKIPPED], "skipped"));
+  if (control != BH_EXIT_OK)
+    worse(report, control, g_strdup(control_words(control)));
   if (!report->exit_why)
     worse(report, BH_EXIT_OK, g_strdup(decided ? "no regression" : "nothing was compared"));
 }

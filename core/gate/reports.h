@@ -7,7 +7,8 @@
 
 /* One <testsuite>, one <testcase> a cell, in the form that Jenkins, GitLab and GitHub's actions read (the Ant schema).
  * <failure>: what makes the exit status 1, and inconclusive cells where those fail; <error>: wrong results, broken
- * cells, a control that flagged, an invalid environment; <skipped>: cells without a verdict that fail nothing. */
+ * cells, a control that flagged or failed, a run that was interrupted, invalid or inconclusive as a whole; <skipped>:
+ * cells without a verdict that fail nothing. */
 char *bh_ab_junit(const BhAbReport *report);
 
 /* GitHub's flavour, fine elsewhere: what is wrong first, the unchanged rest folded away. Never longer than the 1 MiB

@@ -61,15 +61,21 @@ static double power_at(const BhRule *rule, double shift, double screen_error, do
   return normal(kept) * normal(found - z);
 }
 
-/* The smallest slowdown found with 80 % power. `family`: tests that the correction is over, this cell's included; a
- * single regression among them must reach q / family. Tested against simulation (docs/calibration.md). */
-static double detectable(const BhRule *rule, const BhDecision *decision, guint family) {
+/* The smallest slowdown found with 80 % power by confirming in so many rounds; 0: none could be found. `family`: tests
+ * that the correction is over, this cell's included; a single regression among them must reach q / family. Tested
+ * against simulation (docs/calibration.md). */
+static double detectable(const BhRule *rule, const BhDecision *decision, guint confirm_rounds, guint family) {
+  const double level = rule->q / MAX(family, 1);
+  /* The least p that the exact test has is 2^-rounds: with too few of them no change is large enough. */
+  if (rule->screen_rounds == 0 || confirm_rounds == 0 || ldexp(1, -(int)confirm_rounds) > level)
+    return 0;
   const double screen_error = error_after(decision, rule->screen_rounds);
-  const double confirm_error = error_after(decision, rule->confirm_rounds);
-  const double z = normal_upper(rule->q / MAX(family, 1));
+  const double confirm_error = error_after(decision, confirm_rounds);
+  const double z = normal_upper(level);
   double low = log1p(rule->margin), high = low + 12 * (screen_error + confirm_error);
-  if (!(screen_error > 0 && confirm_error > 0)) /* no noise at all: just beyond the margin */
-    return rule->margin;
+  if (!(screen_error > 0 && confirm_error > 0)) /* no noise at all: just beyond what both stages ask for */
+    return MAX(rule->margin, rule->screen_shift);
+  high += log1p(rule->screen_shift);
   for (guint i = 0; i < 60; i++) {
     const double shift = (low + high) / 2;
     *(power_at(rule, shift, screen_error, confirm_error, z) < POWER ? &low : &high) = shift;
@@ -116,32 +122,32 @@ static BhVerdict verdict(const BhRule *rule, const BhDecision *d, double p_bette
 }
 
 void bh_rule_decide(const BhRule *rule, const BhPairs *cells, guint n_cells, BhDecision *ret) {
+  /* Of the suspects, those without any fresh pair included: they show nothing, but the correction is over all. */
   g_autofree double *worse = g_new(double, n_cells + 1), *better = g_new(double, n_cells + 1);
-  guint tested = 0, at = 0;
+  guint family = 0, at = 0;
   for (guint i = 0; i < n_cells; i++) {
     const BhPairs *c = &cells[i];
     ret[i] = (BhDecision){
         .suspect = bh_rule_suspects(rule, c->screen, c->n_screen), .p_worse = 1, .p_better = 1, .p_adjusted = 1};
-    if (c->n_confirm > 0) {
-      estimate(c->confirm, c->n_confirm, &ret[i]);
+    const gboolean fresh = ret[i].suspect && c->n_confirm > 0;
+    estimate(fresh ? c->confirm : c->screen, fresh ? c->n_confirm : c->n_screen, &ret[i]);
+    if (fresh)
       test(rule, c->confirm, c->n_confirm, &ret[i]);
-      worse[tested] = ret[i].p_worse;
-      better[tested++] = ret[i].p_better;
-    } else {
-      estimate(c->screen, c->n_screen, &ret[i]);
+    if (ret[i].suspect) {
+      worse[family] = ret[i].p_worse;
+      better[family++] = ret[i].p_better;
     }
   }
-  if (tested > 0) {
-    bh_stats_benjamini_hochberg(worse, tested, worse);
-    bh_stats_benjamini_hochberg(better, tested, better);
-  }
+  bh_stats_benjamini_hochberg(worse, family, worse);
+  bh_stats_benjamini_hochberg(better, family, better);
   for (guint i = 0; i < n_cells; i++) {
-    const gboolean was_tested = cells[i].n_confirm > 0;
-    if (was_tested)
+    const gboolean suspect = ret[i].suspect, tested = suspect && cells[i].n_confirm > 0;
+    if (suspect)
       ret[i].p_adjusted = worse[at];
-    ret[i].verdict = verdict(rule, &ret[i], was_tested ? better[at] : 1, was_tested);
+    ret[i].verdict = verdict(rule, &ret[i], suspect ? better[at] : 1, tested);
     if (ret[i].has_interval)
-      ret[i].detectable = detectable(rule, &ret[i], was_tested ? tested : tested + 1);
-    at += was_tested;
+      ret[i].detectable =
+          detectable(rule, &ret[i], suspect ? cells[i].n_confirm : rule->confirm_rounds, suspect ? family : family + 1);
+    at += suspect;
   }
 }

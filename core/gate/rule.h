@@ -32,7 +32,7 @@ const char *bh_verdict_name(BhVerdict verdict); /* "equivalent", ... */
 typedef struct {
   const double *screen;
   guint n_screen;
-  const double *confirm; /* n 0: was no suspect, or confirming was cut short */
+  const double *confirm; /* n 0: was no suspect, or confirming was cut short; of others than suspects not looked at */
   guint n_confirm;
 } BhPairs;
 
@@ -45,7 +45,8 @@ typedef struct {
   double low90, high90;     /* its 90 % interval: equivalence is decided by this one (two one-sided tests) */
   double p_worse, p_better; /* exact one-sided signed-rank tests against +margin and -margin; 1: not tested */
   double p_adjusted;        /* p_worse after Benjamini-Hochberg over the suspects */
-  double detectable;        /* smallest change that this run could have found with 80 % power: 0.03 ~ 3 %; 0: unknown */
+  double detectable;        /* smallest slowdown that this run could have found with 80 % power: 0.03 ~ 3 %; 0: none,
+                             * or not known */
   guint n;                  /* pairs behind the figures */
 } BhDecision;
 

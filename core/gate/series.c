@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *const bh_ab_arms[2] = {"base", "candidate"};
 const char *const bh_ab_control_arms[2] = {"control-base", "control"};
@@ -34,17 +35,36 @@ static char *figure_problem(const BhAbWhere *where, const BhCellRecord *record, 
                          number, record->round);
 }
 
+/* NULL: both arms mean the same by the figure. Caller frees. */
+static char *scale_problem(const BhAbWhere *where, const char *const units[2], const bh_better better[2]) {
+  static const char *const words[] = {[BH_LOWER] = "lower", [BH_HIGHER] = "higher"};
+  if (!strcmp(units[0], units[1]) && better[0] == better[1])
+    return NULL;
+  g_autofree char *name = bh_results_primary_text(&where->primary);
+  return g_strdup_printf(
+      "%s is in '%s' (%s is better) in the %s, but in '%s' (%s is better) in the %s: give both builds "
+      "the same",
+      name, units[0], words[better[0]], where->arms[0], units[1], words[better[1]], where->arms[1]);
+}
+
 static void add_pair(BhAbSeries *series, const BhAbWhere *where, const BhCellRecord *const records[2]) {
   double value[2] = {0, 0};
+  bh_better better[2] = {BH_LOWER, BH_LOWER};
+  const char *units[2] = {"", ""};
+  char *problem = NULL;
   series->attempted++;
-  for (guint side = 0; side < 2; side++) {
-    bh_better better = BH_LOWER;
-    const gboolean found = bh_results_primary(records[side], &where->primary, &value[side], &better, &series->unit);
-    char *problem = figure_problem(where, records[side], found, value[side], side);
-    if (found)
-      series->higher_is_better = better == BH_HIGHER;
-    if (!problem)
-      continue;
+  for (guint side = 0; side < 2 && !problem; side++) {
+    const gboolean found =
+        bh_results_primary(records[side], &where->primary, &value[side], &better[side], &units[side]);
+    problem = figure_problem(where, records[side], found, value[side], side);
+    if (found) {
+      series->higher_is_better = better[side] == BH_HIGHER;
+      series->unit = units[side];
+    }
+  }
+  if (!problem)
+    problem = scale_problem(where, units, better);
+  if (problem) {
     series->dropped++;
     if (series->problem)
       g_free(problem);

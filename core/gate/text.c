@@ -40,11 +40,12 @@ char *bh_ab_figure_text(const BhAbCell *cell, double value) {
 gboolean bh_ab_change(const BhAbCell *cell, double *ret_change, double *ret_low, double *ret_high) {
   const BhDecision *d = &cell->decision;
   const double sign = cell->higher_is_better ? -1 : 1;
+  /* + 0: no -0, which would be printed. */
   if (ret_low)
-    *ret_low = cell->decided && d->has_interval ? expm1(cell->higher_is_better ? -d->high : d->low) : 0;
+    *ret_low = cell->decided && d->has_interval ? expm1(cell->higher_is_better ? -d->high : d->low) + 0. : 0;
   if (ret_high)
-    *ret_high = cell->decided && d->has_interval ? expm1(cell->higher_is_better ? -d->low : d->high) : 0;
-  *ret_change = cell->decided ? expm1(sign * d->shift) : 0;
+    *ret_high = cell->decided && d->has_interval ? expm1(cell->higher_is_better ? -d->low : d->high) + 0. : 0;
+  *ret_change = cell->decided ? expm1(sign * d->shift) + 0. : 0;
   return cell->decided;
 }
 
@@ -68,7 +69,7 @@ static char *change_words(const BhAbCell *cell) {
   g_autofree char *middle = percent(fabs(change));
   if (!cell->decision.has_interval)
     return g_strdup_printf("%s %% %s", middle, word);
-  g_autofree char *from = percent(more ? low : -high), *to = percent(more ? high : -low);
+  g_autofree char *from = percent((more ? low : -high) + 0.), *to = percent((more ? high : -low) + 0.);
   return g_strdup_printf("%s %% %s (95 %%: %s to %s %%)", middle, word, from, to);
 }
 

@@ -130,13 +130,6 @@ static void put_runs(Writer *writer) {
 
 /* ---- cells ---- */
 
-static char *half_width(const BhStoredCell *cell) {
-  if (cell->basis == BH_BASIS_NONE || !(cell->median > 0))
-    return g_strdup("-");
-  g_autofree char *percent = bh_view_percent(MAX(cell->high - cell->median, cell->median - cell->low) / cell->median);
-  return g_strconcat(percent, cell->basis == BH_BASIS_SAMPLES ? "'" : NULL, NULL);
-}
-
 static char *ratio_text(Writer *writer, const BhCompareSide *side) {
   if (!side->exists)
     return g_strdup(side->cell && side->cell->status != BH_CELL_OK ? bh_cell_status_name(side->cell->status) : "-");
@@ -225,10 +218,10 @@ static void add_row(Writer *writer, BhGrid *grid, const BhCompareCell *cell) {
     return;
   }
   bh_grid_take(grid, bh_stored_figure_text(old, old->median));
-  bh_grid_take(grid, half_width(old));
+  bh_grid_take(grid, bh_stored_half_text(old));
   if (compare->runs->len == 2) {
     bh_grid_take(grid, bh_stored_figure_text(last->cell, last->cell->median));
-    bh_grid_take(grid, half_width(last->cell));
+    bh_grid_take(grid, bh_stored_half_text(last->cell));
   }
   for (guint r = 1; r < compare->runs->len; r++)
     bh_grid_take(grid, ratio_text(writer, &cell->sides[r]));
@@ -304,7 +297,8 @@ static void put_legend(Writer *writer) {
                   "Whitney); it covers the noise within the two runs, not what changed between them");
   if (writer->within)
     put_paragraph(writer, NULL,
-                  "': within one process: fewer than 6 rounds in a run, so the ratio has no interval and is unclear");
+                  "': fewer than 6 rounds in one of the two runs, so that nothing is known of the variation between "
+                  "processes: the ratio has no interval and is unclear");
   if (writer->left_out)
     put_paragraph(writer, NULL, "Some columns are left out, as the terminal is narrow: `| less -S` shows all.");
   g_autofree char *counts = bh_compare_counts(compare);

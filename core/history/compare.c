@@ -41,16 +41,18 @@ static void ratio_of_rounds(BhCompareSide *side, const BhStoredCell *old, const 
   double low, high;
   side->ratio = exp(bh_stats_shift(x, n, y, m));
   side->exists = isfinite(side->ratio) && side->ratio > 0;
+  side->why = "values too far apart";
   if (!side->exists || !bh_stats_shift_interval(x, n, y, m, 0.95, &low, &high))
     return;
   side->low = exp(low);
   side->high = exp(high);
   side->has_interval = isfinite(side->high) && side->low > 0;
   side->basis = BH_BASIS_ROUNDS;
-  side->why = side->has_interval ? NULL : "values too far apart";
+  side->why = side->has_interval ? NULL : side->why;
 }
 
-/* Iterations within one process are no replicates, so there is no interval that would mean anything, and no reading. */
+/* Processes are the replicates. Too few of them, or iterations within one, give no interval that would mean anything,
+ * and no reading. */
 static void ratio_of_medians(BhCompareSide *side, const BhStoredCell *old, const BhStoredCell *now) {
   side->why = "values of 0 or below have no ratio";
   if (!(old->median > 0) || !(now->median > 0))
@@ -58,7 +60,7 @@ static void ratio_of_medians(BhCompareSide *side, const BhStoredCell *old, const
   side->ratio = now->median / old->median;
   side->exists = isfinite(side->ratio) && side->ratio > 0;
   side->basis = BH_BASIS_SAMPLES;
-  side->why = "fewer than 6 rounds: within one process";
+  side->why = "fewer than 6 rounds in one of the two";
 }
 
 static BhReading read_ratio(const BhCompareSide *side) {
@@ -90,7 +92,7 @@ static void compare_side(BhCompareSide *side, const BhStoredCell *old) {
 
 /* Wholly beyond, on the worse side: at least `threshold` more of a time, or as much less of what should be high. */
 static gboolean is_beyond(const BhCompareSide *side, double threshold) {
-  if (threshold <= 0 || !side || !side->has_interval)
+  if (threshold <= 0 || !side->has_interval)
     return FALSE;
   return side->cell->better == BH_LOWER ? side->low > 1 + threshold : side->high < 1 / (1 + threshold);
 }
@@ -225,7 +227,7 @@ BhCompare *bh_compare_new(const GPtrArray *runs, const BhCompareOptions *options
     g_ptr_array_sort(compare->cells, by_label);
   for (guint i = 0; i < compare->cells->len; i++) {
     BhCompareCell *cell = compare->cells->pdata[i];
-    cell->beyond = is_beyond(bh_compare_last(compare, cell), compare->threshold);
+    cell->beyond = is_beyond(&cell->sides[runs->len - 1], compare->threshold);
     compare->beyond += cell->beyond;
   }
   return g_steal_pointer(&compare);

@@ -20,7 +20,7 @@ typedef struct {
   const BhStoredCell *cell; /* the run's; NULL: it has no such cell */
   gboolean exists;          /* the ratio does; never for the first run */
   double ratio;             /* this run / the first run, whichever way the figure is better */
-  BhBasis basis; /* ROUNDS: two samples of rounds; SAMPLES: of medians within one process each, no interval */
+  BhBasis basis; /* ROUNDS: two samples of rounds; SAMPLES: two medians, of which one is of fewer rounds; no interval */
   gboolean has_interval;
   double low, high; /* 95 % */
   const char *why;  /* why there is no ratio or no interval; static */
@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
   const BhStoredCell *cell; /* of the first run that has it: says what it is */
   BhCompareSide *sides;     /* one per run */
-  gboolean beyond;          /* the last ratio's interval lies wholly beyond the threshold, on the worse side */
+  gboolean beyond;          /* the last run's ratio: its interval lies wholly beyond the threshold, on the worse side */
 } BhCompareCell;
 
 typedef struct {
@@ -68,7 +68,7 @@ BhCompare *bh_compare_new(const GPtrArray *runs, const BhCompareOptions *options
 void bh_compare_free(BhCompare *compare);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhCompare, bh_compare_free)
 
-/* Of the last run that has a ratio at all, else of none: what a row as a whole reads. */
+/* Of the last run that has the cell: what a row as a whole reads. NULL: no run but the first has it. */
 const BhCompareSide *bh_compare_last(const BhCompare *compare, const BhCompareCell *cell);
 /* "rising", "falling", "mixed" over the runs' medians, of three runs or more with a figure; NULL: fewer. */
 const char *bh_compare_trend(const BhCompare *compare, const BhCompareCell *cell);

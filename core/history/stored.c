@@ -5,6 +5,7 @@
 #include "history/machine.h"
 #include "results/fields.h"
 #include "results/primary.h"
+#include "results/view.h"
 
 #include <errno.h>
 #include <math.h>
@@ -49,23 +50,22 @@ static const double *doubles(const GArray *array) {
   return (const double *)(gconstpointer)array->data;
 }
 
-void bh_stored_summarize(BhStoredCell *cell) {
-  cell->basis = BH_BASIS_NONE;
-  cell->exists = cell->values->len > 0;
+/* ---- one cell ---- */
+
+/* Median and interval out of the values. */
+static void summarize(BhStoredCell *cell, const BhMerged *merged) {
+  const double *values = doubles(cell->values);
+  const guint n = cell->values->len;
+  cell->exists = n > 0;
   if (!cell->exists)
     return;
-  const BhSummary summary = bh_stats_summary(doubles(cell->values), cell->values->len);
-  cell->median = summary.median;
+  cell->median = bh_stats_median(values, n);
   cell->why = "fewer than 6 rounds";
-  if (!summary.has_interval)
+  if (!bh_merge_interval(merged, values, n, &cell->low, &cell->high))
     return;
   cell->why = NULL;
   cell->basis = BH_BASIS_ROUNDS;
-  cell->low = summary.low;
-  cell->high = summary.high;
 }
-
-/* ---- one cell ---- */
 
 static void take_values(BhStoredCell *cell, const BhMerged *merged, const BhPrimary *primary) {
   for (guint i = 0; i < merged->rounds->len; i++) {
@@ -127,7 +127,7 @@ static BhStoredCell *cell_new(const BhResults *results, const BhMerged *merged, 
     return cell;
   take_values(cell, merged, &primary);
   cell->why = "no such figure was recorded";
-  bh_stored_summarize(cell);
+  summarize(cell, merged);
   cell->n = cell->values->len;
   if (primary.kind == BH_PRIMARY_WALL)
     take_samples(cell, &merged->steady);
@@ -252,6 +252,17 @@ GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **e
   return bh_stored_parse(text, length, path, primary, error);
 }
 
+GPtrArray *bh_stored_open_all(char *const *paths, const BhPrimary *primary, GError **error) {
+  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_stored_free);
+  for (; *paths; paths++) {
+    g_autoptr(GPtrArray) arms = bh_stored_open(*paths, primary, error);
+    if (!arms)
+      return NULL;
+    g_ptr_array_extend_and_steal(runs, g_steal_pointer(&arms));
+  }
+  return g_steal_pointer(&runs);
+}
+
 /* ---- for people ---- */
 
 char *bh_stored_figure_text(const BhStoredCell *cell, double value) {
@@ -262,6 +273,13 @@ char *bh_stored_figure_text(const BhStoredCell *cell, double value) {
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
   g_ascii_formatd(buffer, sizeof buffer, "%.4g", value);
   return g_strconcat(buffer, *cell->unit ? " " : NULL, cell->unit, NULL);
+}
+
+char *bh_stored_half_text(const BhStoredCell *cell) {
+  if (cell->basis == BH_BASIS_NONE || !(cell->median > 0))
+    return g_strdup("-");
+  g_autofree char *percent = bh_view_percent(MAX(cell->high - cell->median, cell->median - cell->low) / cell->median);
+  return g_strconcat(percent, cell->basis == BH_BASIS_SAMPLES ? "'" : NULL, NULL);
 }
 
 char *bh_stored_title(const BhStored *stored) {

@@ -44,12 +44,14 @@ typedef struct {
 /* The journal at `path`: one BhStored, or one per arm. `primary` NULL: each cell's own. NULL with `error` when it is no
  * journal or holds no cell. Caller unrefs (of BhStored). */
 GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **error);
+/* Those of all `paths` (NULL-terminated), in this order; NULL with `error`: one of them could not be read. */
+GPtrArray *bh_stored_open_all(char *const *paths, const BhPrimary *primary, GError **error);
 GPtrArray *bh_stored_parse(const char *text, gsize length, const char *name, const BhPrimary *primary, GError **error);
 void bh_stored_free(BhStored *stored);
 void bh_stored_cell_free(BhStoredCell *cell);
-/* Median and interval of `cell` out of its values. */
-void bh_stored_summarize(BhStoredCell *cell);
 /* "1.234 ms", "64.00 KiB", "12.5 frames", by the figure's unit. Caller frees. */
 char *bh_stored_figure_text(const BhStoredCell *cell, double value);
+/* Half of its interval, as a share of the median: "0.5%", "0.5%'" within one process, "-": none. Caller frees. */
+char *bh_stored_half_text(const BhStoredCell *cell);
 /* "FILE" or "FILE (base)". Caller frees. */
 char *bh_stored_title(const BhStored *stored);

@@ -60,13 +60,6 @@ char *bh_timeline_runs_text(const GPtrArray *runs, const BhTimelineLook *look) {
 
 /* ---- one cell over time ---- */
 
-static char *interval_text(const BhStoredCell *cell) {
-  if (cell->basis == BH_BASIS_NONE || !(cell->median > 0))
-    return g_strdup("-");
-  g_autofree char *percent = bh_view_percent(MAX(cell->high - cell->median, cell->median - cell->low) / cell->median);
-  return g_strconcat(percent, cell->basis == BH_BASIS_SAMPLES ? "'" : NULL, NULL);
-}
-
 static void put_spark(GString *out, const BhTimelineLook *look, const BhStoreSeries *series) {
   g_autofree double *x = g_new(double, series->points->len + 1);
   const BhStoredCell *any = NULL;
@@ -104,7 +97,7 @@ static void add_point(BhGrid *grid, const BhStorePoint *point, gboolean *within)
   }
   *within |= cell->basis == BH_BASIS_SAMPLES;
   bh_grid_take(grid, bh_stored_figure_text(cell, cell->median));
-  bh_grid_take(grid, interval_text(cell));
+  bh_grid_take(grid, bh_stored_half_text(cell));
   bh_grid_take(grid, g_strdup_printf("%u", cell->rounds));
   bh_grid_take(grid, g_strdup_printf("%u", cell->n));
   bh_grid_take(grid, cell->has_total ? bh_text_duration(cell->total_ns) : g_strdup("-"));
@@ -194,9 +187,11 @@ char *bh_timeline_changes_text(const GPtrArray *changes, guint tested, const BhT
   g_ascii_formatd(by_chance, sizeof by_chance, "%.2g", test->alpha * tested);
   g_autofree char *alpha = bh_text_double(test->alpha);
   g_autofree char *summary = g_strdup_printf(
-      "%u change point%s in %u series of 6 runs or more (E-divisive, permutation tests at %s, %u "
-      "permutations, seed %" G_GUINT64_FORMAT "; about %s expected by chance alone).",
-      changes->len, changes->len == 1 ? "" : "s", tested, alpha, test->permutations, test->seed, by_chance);
+      "%u change point%s in %u series of %u runs or more (E-divisive, permutation tests at %s, %u "
+      "permutations, seed %" G_GUINT64_FORMAT "; where nothing changed, about %s series would show one by chance, and "
+      "more where the machine drifts).",
+      changes->len, changes->len == 1 ? "" : "s", tested, bh_timeline_least(test->alpha), alpha, test->permutations,
+      test->seed, by_chance);
   if (changes->len)
     g_string_append_c(out, '\n');
   put_line(out, look, NULL, summary);

@@ -5,11 +5,20 @@
 
 #include <math.h>
 
-#define LEAST_POINTS 6 /* below, no arrangement of runs is rare enough to be called a change */
+#define LEAST_POINTS 6 /* two stretches of 3 */
 #define MOST_CHANGES 64
 
 BhTimelineTest bh_timeline_test_default(void) {
   return (BhTimelineTest){.alpha = 0.05, .permutations = 999, .seed = 42};
+}
+
+/* Of n runs in two halves, as different as can be, 2 of the n over n/2 arrangements are as extreme as what was seen:
+ * the order that it has, and its reverse. So many runs it takes for p to reach alpha: 8 for 0.05. */
+guint bh_timeline_least(double alpha) {
+  guint n = LEAST_POINTS;
+  for (double arrangements = 20; 2 / arrangements > alpha; arrangements *= (double)n / (n - n / 2))
+    n++;
+  return n;
 }
 
 /* The points with a figure. */
@@ -62,11 +71,12 @@ static void find(const BhStoreSeries *series, const GPtrArray *points, const BhT
 
 GPtrArray *bh_timeline_changes(const BhStoreHistory *history, const BhTimelineTest *test, guint *ret_tested) {
   GPtrArray *changes = g_ptr_array_new_with_free_func(g_free);
+  const guint least = bh_timeline_least(test->alpha);
   *ret_tested = 0;
   for (guint i = 0; i < history->series->len; i++) {
     const BhStoreSeries *series = history->series->pdata[i];
     g_autoptr(GPtrArray) points = points_of(series);
-    if (points->len < LEAST_POINTS)
+    if (points->len < least)
       continue;
     (*ret_tested)++;
     find(series, points, test, changes);

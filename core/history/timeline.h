@@ -19,6 +19,8 @@ typedef struct {
   double p;                           /* permutation test: (k + 1) / (N + 1) */
 } BhTimelineChange;
 
+/* How many runs a series must have for a change to be found at this level; fewer are not tested. */
+guint bh_timeline_least(double alpha);
 /* Of BhTimelineChange, in the series' order; `history` must outlive it. `ret_tested`: series that were long enough. */
 GPtrArray *bh_timeline_changes(const BhStoreHistory *history, const BhTimelineTest *test, guint *ret_tested);
 
@@ -31,6 +33,6 @@ char *bh_timeline_series_text(const BhStoreHistory *history, const BhTimelineLoo
 char *bh_timeline_changes_text(const GPtrArray *changes, guint tested, const BhTimelineTest *test,
                                const BhTimelineLook *look);
 char *bh_timeline_changes_json(const GPtrArray *changes, guint tested, const BhTimelineTest *test);
-/* One row per run and cell; a list of runs with their cells. */
+/* One row per run and cell; a list of runs with their cells (schemas/history.schema.json, as the changes'). */
 char *bh_timeline_csv(const BhStoreHistory *history);
 char *bh_timeline_json(const BhStoreHistory *history);

@@ -4,6 +4,7 @@
 #include "parallel/sheet.h"
 #include "results/display.h"
 #include "results/fields.h"
+#include "results/merge.h"
 
 #include <string.h>
 
@@ -113,7 +114,8 @@ static void draw_group(const Page *page, JsonObject *group) {
   JsonObject *base = bh_fields_object(group, "base");
   JsonArray *cells = bh_fields_array(group, "cells");
   g_autofree char *side = base ? side_of(base) : NULL;
-  heading(page, "Speedup over %s: %s", side ? side : "-", bh_fields_string(group, "title"));
+  g_autofree char *over = side ? g_strconcat(" over ", side, NULL) : g_strdup(" (no verified serial cell)");
+  heading(page, "Speedup%s: %s", over, bh_fields_string(group, "title"));
   g_autoptr(BhSheet) steady = scaling_grid(page, cells, "steady");
   g_autoptr(BhSheet) total = scaling_grid(page, cells, "total");
   const gboolean both = has_some(cells, "total", "speedup") || has_some(cells, "total", "self_speedup");
@@ -324,9 +326,9 @@ char *bh_analyze_text(JsonNode *report, guint width, gboolean ascii) {
   bh_fields_int(object, "cores", &cores);
   g_autofree char *on = cores ? g_strdup_printf(", %" G_GINT64_FORMAT " cores", cores)
                               : g_strdup(", cores not recorded (p is the number of workers)");
-  g_autofree char *title =
-      g_strdup_printf("%s: %" G_GINT64_FORMAT " round%s%s; figures are medians over rounds [95 %% interval]",
-                      name ? name : "results", rounds, rounds == 1 ? "" : "s", on);
+  g_autofree char *title = g_strdup_printf(
+      "%s: %" G_GINT64_FORMAT " round%s%s; figures are %s", name ? name : "results", rounds, rounds == 1 ? "" : "s", on,
+      rounds < BH_MERGE_MIN_ROUNDS ? "of all samples; intervals need 6 rounds" : "medians over rounds [95 % interval]");
   paragraph(&page, title);
   if (bh_fields_object(object, "speedup"))
     each(&page, bh_fields_object(object, "speedup"), "Speedup", "groups", draw_group);

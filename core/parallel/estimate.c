@@ -52,6 +52,8 @@ BhTimes *bh_times_new(const GPtrArray *cells, BhTimeKind kind, const char **ret_
     if (!figure->exists || !(figure->median > 0))
       return NULL;
     times->pooled[c] = figure->median;
+    if (c == 0 || cell->settings.adaptive)
+      times->like = cell;
   }
   gather_rounds(times, cells, kind);
   *ret_why = NULL;
@@ -82,15 +84,27 @@ static double open_end(double x) {
   return IS_OUTSIDE(x) ? x < 0 ? -INFINITY : INFINITY : x;
 }
 
+/* Half of the values lie below what was measured and half above: there is no middle between the two. */
+static gboolean is_torn(const double *values, guint n) {
+  guint below = 0, above = 0;
+  for (guint i = 0; i < n; i++) {
+    below += IS_OUTSIDE(values[i]) && values[i] < 0;
+    above += IS_OUTSIDE(values[i]) && values[i] > 0;
+  }
+  return below == above && below + above == n;
+}
+
 /* `values`: one per round, NANs left out already. */
-static BhEstimate over_rounds(const double *values, guint n) {
+static BhEstimate over_rounds(const BhTimes *times, const double *values, guint n) {
+  if (is_torn(values, n))
+    return bh_estimate_none("below what was measured in half of the rounds, above it in the others");
   BhEstimate estimate = settle(bh_stats_median(values, n));
-  const BhSummary summary = bh_stats_summary(values, n);
+  double low, high;
   estimate.rounds = n;
-  if (summary.has_interval) {
-    estimate.low = open_end(summary.low);
-    estimate.high = open_end(summary.high);
-    estimate.interval = TRUE;
+  estimate.interval = bh_merge_interval(times->like, values, n, &low, &high);
+  if (estimate.interval) {
+    estimate.low = open_end(low);
+    estimate.high = open_end(high);
   } else {
     estimate.no_interval = "fewer than 6 rounds";
   }
@@ -114,7 +128,7 @@ void bh_times_estimate(const BhTimes *times, BhFormula formula, gconstpointer us
   formula(times->pooled, one, user);
   for (guint k = 0; k < n; k++) {
     if (counts[k] >= BH_MERGE_MIN_ROUNDS) {
-      ret[k] = over_rounds(values + (gsize)k * times->rounds, counts[k]);
+      ret[k] = over_rounds(times, values + (gsize)k * times->rounds, counts[k]);
     } else {
       ret[k] = settle(ends_finite(one[k]));
       ret[k].no_interval = ret[k].why ? ret[k].why : "fewer than 6 rounds";

@@ -11,6 +11,7 @@ typedef struct {
   guint cells, rounds;
   double *ns;     /* [round * cells + cell]; a round's steady median, or its total */
   double *pooled; /* [cell]: the median over all rounds, or with fewer than BH_MERGE_MIN_ROUNDS over all samples */
+  const BhMerged *like; /* whose rounds say how wide an interval over them is: one whose rounds ended when precise */
 } BhTimes;
 
 /* `cells`: of const BhMerged. NULL: one of them has no verified time; `ret_why` (static) says so. */

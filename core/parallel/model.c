@@ -19,6 +19,8 @@ static void append_object(GString *key, JsonObject *object, const char *without)
 
 char *bh_family_key(const BhMerged *cell, const char *param, gboolean workers) {
   GString *key = g_string_new(cell->first->workload);
+  if (cell->first->arm) /* a comparison's arms are no cells of one run */
+    g_string_append_printf(key, "\n[%s]", cell->first->arm);
   append_object(key, cell->first->params, param);
   g_string_append_printf(key, "\n\n%s\n%s", cell->first->backend, cell->first->variant);
   append_object(key, cell->first->options, workers ? "workers" : NULL);
@@ -56,12 +58,13 @@ static void take_out(char *text, const char *name) {
 }
 
 char *bh_family_work(const BhMerged *cell, const char *param) {
-  const char *bar = strstr(cell->first->label, " | ");
-  char *text = bar ? g_strndup(cell->first->label, (gsize)(bar - cell->first->label)) : g_strdup(cell->first->workload);
+  const char *bar = strstr(cell->first->label, " | "), *arm = cell->first->arm;
+  g_autofree char *text =
+      bar ? g_strndup(cell->first->label, (gsize)(bar - cell->first->label)) : g_strdup(cell->first->workload);
   take_out(text, "variant");
   if (param)
     take_out(text, param);
-  return text;
+  return arm ? g_strdup_printf("%s [%s]", text, arm) : g_steal_pointer(&text);
 }
 
 char *bh_family_side(const BhMerged *cell, gboolean workers) {

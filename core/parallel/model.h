@@ -14,7 +14,7 @@ typedef struct {
 } BhAnalysis;
 
 /* Cells of one family differ in nothing but their number of workers (`workers`) or one parameter of the workload
- * (`param`, NULL: none). Caller frees. */
+ * (`param`, NULL: none); of a comparison's journal, they are of one arm. Caller frees. */
 char *bh_family_key(const BhMerged *cell, const char *param, gboolean workers);
 /* (key, GPtrArray of BhMerged) in order of first appearance: an array of GPtrArray, owned. `select`: which cells. */
 typedef char *(*BhKeyFunction)(const BhMerged *cell, gconstpointer user); /* NULL: leave out */

@@ -74,9 +74,11 @@ static void say_beyond(const BhAnalysis *analysis, const BhMerged *cell, const B
   const gboolean cached = other && bh_merge_rate(other, other->first->bytes, &rate) &&
                           bh_merge_rate(cell, cell->first->bytes, &own) && own <= rate;
   bh_model_error(analysis,
-                 memory ? "%s: %.0f %% of the memory roof: doubt bytes_read + bytes_written of its cost model%s"
-                        : "%s: %.0f %% of the compute roof: doubt flops of its cost model, or the roof (a variant "
-                          "with wider vectors, another precision)%s",
+                 memory
+                     ? "%s: %.0f %% of the memory roof: doubt bytes_read + bytes_written of its cost model, the roof "
+                       "(where no cell measured reading alone: stores move more than is counted)%s"
+                     : "%s: %.0f %% of the compute roof: doubt flops of its cost model, or the roof (a variant "
+                       "with wider vectors, another precision)%s",
                  cell->first->label, share->value * 100,
                  !memory  ? ""
                  : cached ? "; the rate is one that a cache here reaches, so its data may not come from memory"

@@ -4,100 +4,89 @@
 #include "base/text.h"
 #include "results/display.h"
 #include "results/fields.h"
+#include "results/grid.h"
 
 #include <math.h>
-#include <string.h>
 
 #define PLAIN_WIDTH 100
 
+struct BhSheet {
+  BhGrid *grid;
+  GPtrArray *notes; /* of char * */
+  guint columns, width;
+  gboolean ascii;
+};
+
 BhSheet *bh_sheet_new(const char *const *names, guint width, gboolean ascii) {
-  BhSheet *grid = g_new0(BhSheet, 1);
-  grid->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
-  grid->notes = g_ptr_array_new_with_free_func(g_free);
-  grid->columns = g_strv_length((char **)names);
-  grid->width = width;
-  grid->ascii = ascii;
-  g_ptr_array_add(grid->rows, g_strdupv((char **)names));
-  return grid;
+  BhSheet *sheet = g_new0(BhSheet, 1);
+  sheet->grid = bh_grid_new(ascii);
+  sheet->notes = g_ptr_array_new_with_free_func(g_free);
+  sheet->width = width;
+  sheet->ascii = ascii;
+  for (; names[sheet->columns]; sheet->columns++)
+    bh_grid_column(sheet->grid, names[sheet->columns], sheet->columns > 0, 0);
+  return sheet;
 }
 
-void bh_sheet_free(BhSheet *grid) {
-  if (!grid)
+void bh_sheet_free(BhSheet *sheet) {
+  if (!sheet)
     return;
-  g_ptr_array_unref(grid->rows);
-  g_ptr_array_unref(grid->notes);
-  g_free(grid);
+  bh_grid_free(sheet->grid);
+  g_ptr_array_unref(sheet->notes);
+  g_free(sheet);
 }
 
-void bh_sheet_add(BhSheet *grid, ...) {
-  char **row = g_new0(char *, grid->columns + 1);
+void bh_sheet_add(BhSheet *sheet, ...) {
   va_list args;
-  va_start(args, grid);
-  for (guint c = 0; c < grid->columns; c++) {
-    g_autofree char *text = va_arg(args, char *);
-    row[c] = text ? bh_display_clean(text, grid->ascii) : g_strdup("");
-  }
+  va_start(args, sheet);
+  bh_grid_row(sheet->grid);
+  for (guint c = 0; c < sheet->columns; c++)
+    bh_grid_take(sheet->grid, va_arg(args, char *));
   va_end(args);
-  g_ptr_array_add(grid->rows, row);
 }
 
-void bh_sheet_note(BhSheet *grid, const char *text) {
-  if (grid && !g_ptr_array_find_with_equal_func(grid->notes, text, g_str_equal, NULL))
-    g_ptr_array_add(grid->notes, bh_display_clean(text, grid->ascii));
+void bh_sheet_note(BhSheet *sheet, const char *text) {
+  if (sheet && !g_ptr_array_find_with_equal_func(sheet->notes, text, g_str_equal, NULL))
+    g_ptr_array_add(sheet->notes, g_strdup(text));
 }
 
-static void draw_row(const BhSheet *grid, GString *out, char **row, const guint *widths) {
-  const gsize start = out->len;
-  for (guint c = 0; c < grid->columns; c++) {
-    if (c)
-      g_string_append(out, "  ");
-    bh_display_pad(out, row[c], widths[c], c > 0);
-  }
-  while (out->len > start && out->str[out->len - 1] == ' ')
-    g_string_truncate(out, out->len - 1);
-  g_string_append_c(out, '\n');
-}
-
-void bh_sheet_draw(const BhSheet *grid, GString *out) {
-  g_autofree guint *widths = g_new0(guint, grid->columns);
-  for (guint r = 0; r < grid->rows->len; r++)
-    for (guint c = 0; c < grid->columns; c++)
-      widths[c] = MAX(widths[c], bh_display_width(((char **)grid->rows->pdata[r])[c]));
-  for (guint r = 0; r < grid->rows->len; r++)
-    draw_row(grid, out, grid->rows->pdata[r], widths);
-  for (guint i = 0; i < grid->notes->len; i++) {
+void bh_sheet_draw(const BhSheet *sheet, GString *out) {
+  if (bh_grid_rows(sheet->grid))
+    bh_grid_draw(sheet->grid, out, sheet->width, FALSE);
+  for (guint i = 0; i < sheet->notes->len; i++) {
+    g_autofree char *clean = bh_display_clean(sheet->notes->pdata[i], sheet->ascii);
     g_string_append(out, "  ");
-    bh_display_wrap(out, grid->notes->pdata[i], 2, grid->width ? grid->width : PLAIN_WIDTH, 4);
+    bh_display_wrap(out, clean, 2, sheet->width ? sheet->width : PLAIN_WIDTH, 4);
     g_string_append_c(out, '\n');
   }
 }
 
-static char *interval_end(BhSheet *grid, JsonArray *interval, guint i, BhNumberText format) {
+static char *interval_end(BhSheet *sheet, JsonArray *interval, guint i, BhNumberText format) {
   JsonNode *node = i < json_array_get_length(interval) ? json_array_get_element(interval, i) : NULL;
   if (node && JSON_NODE_HOLDS_VALUE(node))
     return format(json_node_get_double(node));
-  bh_sheet_note(grid, "< and > in an interval: this end lies outside what was measured");
+  bh_sheet_note(sheet, "< and > in an interval: this end lies outside what was measured");
   return g_strdup(i ? ">" : "<");
 }
 
-char *bh_sheet_figure(BhSheet *grid, JsonObject *parent, const char *key, BhNumberText format) {
+char *bh_sheet_figure(BhSheet *sheet, JsonObject *parent, const char *key, BhNumberText format) {
   JsonObject *figure = bh_fields_object(parent, key);
   double value = 0;
   const gboolean exists = bh_fields_number(figure, "value", &value);
   JsonArray *interval = bh_fields_array(figure, "ci");
   if (!exists) {
     g_autofree char *note = g_strdup_printf("-: %s", bh_fields_string(figure, "reason"));
-    bh_sheet_note(grid, note);
+    bh_sheet_note(sheet, note);
   }
   g_autofree char *text = exists ? format(value) : g_strdup("-");
   if (!interval) {
     const char *why = bh_fields_string(figure, "ci_reason");
     g_autofree char *note = exists && why ? g_strdup_printf("no interval: %s", why) : NULL;
     if (note)
-      bh_sheet_note(grid, note);
+      bh_sheet_note(sheet, note);
     return g_steal_pointer(&text);
   }
-  g_autofree char *low = interval_end(grid, interval, 0, format), *high = interval_end(grid, interval, 1, format);
+  g_autofree char *low = interval_end(sheet, interval, 0, format), *high = interval_end(sheet, interval, 1, format);
   return g_strdup_printf("%s [%s, %s]", text, low, high);
 }
 

@@ -68,11 +68,14 @@ static void describe_samples(BhFigure *figure, const GArray *samples) {
   }
 }
 
-/* Where rounds end as soon as the primary figure is precise, the interval allows for having been looked at. */
-static gboolean over_rounds(const BhMerged *cell, const GArray *values, double *ret_low, double *ret_high) {
+gboolean bh_merge_interval(const BhMerged *cell, const double *values, guint n, double *ret_low, double *ret_high) {
   if (cell->settings.adaptive)
-    return bh_share_interval(doubles(values), values->len, ret_low, ret_high);
-  return bh_stats_median_interval(doubles(values), values->len, 0.95, ret_low, ret_high);
+    return bh_share_interval(values, n, ret_low, ret_high);
+  return bh_stats_median_interval(values, n, 0.95, ret_low, ret_high);
+}
+
+static gboolean over_rounds(const BhMerged *cell, const GArray *values, double *ret_low, double *ret_high) {
+  return bh_merge_interval(cell, doubles(values), values->len, ret_low, ret_high);
 }
 
 static BhFigure steady_figure(const BhMerged *cell) {

@@ -58,6 +58,9 @@ struct BhMerged {
   BhRatio speedup, total_speedup;
 };
 
+/* The 95 % interval of the median of `n` values, one a round of `cell`: the one that every table shows. Where rounds
+ * end as soon as the primary figure is precise, it allows for having been looked at. FALSE: fewer than 6. */
+gboolean bh_merge_interval(const BhMerged *cell, const double *values, guint n, double *ret_low, double *ret_high);
 /* Of BhMerged, in the order for people (order.h). `results` must outlive it. */
 GPtrArray *bh_merge_cells(const BhResults *results);
 /* items, flops or bytes of one run per second at the steady median; FALSE: no model, no figure, or no time. */

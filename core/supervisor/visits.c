@@ -183,6 +183,8 @@ static gboolean run_in(BhVisits *visits, const BhPlan *plan, const BhCell *cell,
                        const char *folder, gint64 *ret_wall_ns, GError **error) {
   g_autoptr(BhWorkerRequest) request = bh_worker_request_from_cell(plan, cell, visit->round, folder);
   request->measure = visit->measure;
+  if (visit->inputs)
+    request->seed = bh_worker_request_seed(plan, visit->inputs, visit->round);
   g_autofree char *text = bh_worker_request_to_text(request);
   g_auto(GStrv) env = bh_cell_env_new(cell, visits->scratch->mark);
   const BhProcessTask task = {

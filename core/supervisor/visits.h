@@ -38,6 +38,8 @@ typedef struct {
   const char *stage;  /* the same, as `stage` */
   BhMeasure measure;  /* the cell's, or what is left of it */
   BhResults *results; /* the line is added here too */
+  /* A comparison: whose inputs it gets, as another build or value may have other parameters. NULL: its own. */
+  const BhCell *inputs;
 } BhVisit;
 
 /* Between open and close SIGINT, SIGTERM and SIGHUP belong to it: the first ends the current cell, the second kills it.

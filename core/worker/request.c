@@ -28,10 +28,9 @@ void bh_worker_request_free(BhWorkerRequest *request) {
   g_free(request);
 }
 
-/* Of the workload and its parameters, not of the backend: cells that are compared get the same inputs. */
-static guint64 input_seed(guint64 seed, const BhCell *cell, guint round) {
+guint64 bh_worker_request_seed(const BhPlan *plan, const BhCell *cell, guint round) {
   g_autoptr(GString) text = g_string_new(NULL);
-  g_string_append_printf(text, "%" G_GUINT64_FORMAT " %u %s", seed, round, cell->workload->name);
+  g_string_append_printf(text, "%" G_GUINT64_FORMAT " %u %s", plan->seed, round, cell->workload->name);
   for (guint i = 0; cell->params && i < cell->params->len; i++) {
     const BhParam *param = cell->workload->params->pdata[i];
     const BhValue *value = cell->params->pdata[i];
@@ -84,7 +83,7 @@ BhWorkerRequest *bh_worker_request_from_cell(const BhPlan *plan, const BhCell *c
               &request->option_values);
   request->variant = g_strdup(cell->variant);
   request->measure = cell->measure;
-  request->seed = input_seed(plan->seed, cell, round);
+  request->seed = bh_worker_request_seed(plan, cell, round);
   request->data_dir = g_strdup(plan->data_dir);
   request->scratch_dir = g_strdup(scratch_dir);
   request->cores = placement->cores;

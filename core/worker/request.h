@@ -30,6 +30,9 @@ typedef struct {
 void bh_worker_request_free(BhWorkerRequest *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhWorkerRequest, bh_worker_request_free)
 
+/* What a cell's inputs follow from: the workload and its parameters, not the backend, so that cells that are compared get
+ * the same inputs. */
+guint64 bh_worker_request_seed(const BhPlan *plan, const BhCell *cell, guint round);
 BhWorkerRequest *bh_worker_request_from_cell(const BhPlan *plan, const BhCell *cell, guint round, const char *scratch_dir);
 char *bh_worker_request_to_text(const BhWorkerRequest *request); /* one line, no newline inside */
 BhWorkerRequest *bh_worker_request_parse(const char *text, GError **error);

@@ -5,6 +5,7 @@
  * are printed with the reason why they have none. */
 #include "base/json.h"
 #include "engine/share.h"
+#include "gate/rule.h"
 #include "stats/rank.h"
 #include "stats/series.h"
 #include "stats/summary.h"
@@ -233,6 +234,22 @@ static int hodges_lehmann(Random *random, const Row *row) {
   return exists ? holds(low, high, 0.05) : -1;
 }
 
+/* What `ab` prints beside a cell: the screen's interval, or that of the fresh pairs where the screen made it a suspect.
+ * `precision`: the true shift. */
+static int printed_change(Random *random, const Row *row) {
+  const BhRule rule = bh_rule_default();
+  double x[MOST], y[MOST];
+  const guint n = rule.screen_rounds + rule.confirm_rounds;
+  draw(random, row->shape, 0, x, n);
+  draw(random, row->shape, 0, y, n);
+  for (guint i = 0; i < n; i++)
+    x[i] = log(y[i]) - log(x[i]) + row->precision;
+  const BhPairs pairs = {x, rule.screen_rounds, x + rule.screen_rounds, rule.confirm_rounds};
+  BhDecision decision;
+  bh_rule_decide(&rule, &pairs, 1, &decision);
+  return decision.has_interval ? holds(decision.low, decision.high, row->precision) : -1;
+}
+
 static int shift(Random *random, const Row *row) {
   double x[MOST], y[MOST], low, high;
   draw(random, row->shape, 0, x, row->n);
@@ -317,9 +334,14 @@ static void add_medians(GArray *rows, Shape shape) {
 
 static void add_ranks(GArray *rows, Shape shape) {
   const guint pairs[] = {6, 7, 8, 9, 10, 20, 30, 40, 100}, lengths[] = {6, 7, 8, 10, 20, 40, 60, 61, 100};
+  const double shifts[] = {0, 0.01, 0.02, 0.03, 0.05, 0.1};
   const guint samples[][2] = {{4, 4}, {5, 5}, {3, 8}, {6, 6}, {10, 10}, {10, 30}, {40, 40}, {105, 105}};
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
     add(rows, (Row){"Hodges-Lehmann shift of pairs", hodges_lehmann, shape, pairs[i]});
+  for (guint i = 0; i < G_N_ELEMENTS(shifts); i++)
+    add(rows,
+        (Row){"change that ab prints (two stages)", printed_change, shape, 10, .precision = shifts[i],
+              .why_none = shifts[i] < 0.04 ? "the screen chose by what it estimates: docs/calibration.md" : NULL});
   for (guint i = 0; i < G_N_ELEMENTS(samples); i++)
     add(rows, (Row){"shift between two samples", shift, shape, samples[i][0], samples[i][1]});
   for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
@@ -402,6 +424,8 @@ static char *setting_of(const Row *row) {
     g_string_append_printf(text, ", phi %.1f", row->phi);
   if (row->trial == samples_looked || row->trial == rounds_looked || row->trial == ratio_looked)
     g_string_append_printf(text, " ..., to %.1f sd", row->precision);
+  else if (row->trial == printed_change)
+    g_string_append_printf(text, ", shift %g %%", 100 * row->precision);
   else if (row->precision > 0 && row->trial == several_modes)
     g_string_append_printf(text, ", %.0f %% above", 100 * row->precision);
   return g_string_free(text, FALSE);

@@ -6,8 +6,12 @@
 
 #include <math.h>
 
-const char *const peer_names[PEER_N] = {"mean above 5 %", "minimum above 5 %", "Welch's t, p < .05",
-                                        "U test, p < .05 (google-benchmark)", "mean +- sd apart (hyperfine)"};
+const char *const peer_names[PEER_N] = {"mean above 5 %",
+                                        "minimum above 5 %",
+                                        "Welch's t, p < .05",
+                                        "U test, p < .05 (google-benchmark)",
+                                        "mean +- sd apart (hyperfine)",
+                                        "ratio +- error above 1 (hyperfine)"};
 
 static double mean(const double *x, guint n) {
   double sum = 0;
@@ -51,6 +55,12 @@ static double u_test(const double *base, const double *candidate, guint n) {
   return rate_normal_upper((u - n * (double)n / 2 - 0.5) / sqrt(n * (double)n * (2. * n + 1) / 12));
 }
 
+/* The ratio of means less its error, which is the two relative standard deviations' root sum of squares. */
+static double least_ratio(const double *base, const double *candidate, guint n) {
+  const double b = mean(base, n), c = mean(candidate, n), ratio = c / b;
+  return ratio - ratio * sqrt(variance(base, n) / (b * b) + variance(candidate, n) / (c * c));
+}
+
 gboolean peer_flags(Peer peer, const double *base, const double *candidate, guint n) {
   switch (peer) {
   case PEER_MEAN:
@@ -63,6 +73,8 @@ gboolean peer_flags(Peer peer, const double *base, const double *candidate, guin
     return u_test(base, candidate, n) < 0.025;
   case PEER_SD:
     return mean(candidate, n) - sqrt(variance(candidate, n)) > mean(base, n) + sqrt(variance(base, n));
+  case PEER_RATIO:
+    return least_ratio(base, candidate, n) > 1;
   default:
     g_return_val_if_reached(FALSE);
   }

@@ -10,6 +10,7 @@ typedef enum {
   PEER_WELCH,    /* Welch's t, one-sided p < .05 */
   PEER_U,        /* google-benchmark's tools/compare.py: two-sided U test p < .05, here only where slower */
   PEER_SD,       /* hyperfine's "mean +- sd": the two do not overlap */
+  PEER_RATIO,    /* hyperfine's summary, "1.05 +- 0.03 times faster": the ratio less its error is above 1 */
   PEER_N
 } Peer;
 

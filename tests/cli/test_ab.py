@@ -198,6 +198,8 @@ def test_values_of_an_option(arms):
     arms.matrix(parts="[0, 2]", more=", weight: 100")
     report = arms.json("weight=100", "graded.weight=115")
     assert outcomes(report) == ["regressed", "regressed"]
+    # The inputs are the same, whatever the option: so are the costs, but for the weight.
+    assert report["cells"][0]["decision"]["change_ci"] == pytest.approx([0.15, 0.15], abs=1e-6)
     assert [cell["label"] for cell in report["cells"]] == ["graded part=0 | serial", "graded part=2 | serial"]
     assert all(cell["base"]["id"] != cell["candidate"]["id"] for cell in report["cells"])
     assert report["base"]["kind"] == "option" and not report["same"]
@@ -223,6 +225,18 @@ def test_a_parameter_that_one_build_lacks(arms):
     report = arms.json(arms.build("base"), arms.build("extra"))
     assert outcomes(report) == ["equivalent", "equivalent"]
     assert "graded: the base has no parameter extra" in report["notes"]
+    assert report["cells"][0]["decision"]["change_ci"] == [0, 0], "both see the same inputs all the same"
+
+
+def test_a_folder_that_lacks_a_plugin_is_noted(arms):
+    lacking = arms.folder / "lacking"
+    lacking.mkdir()
+    shutil.copy(next(BUILD.glob("plugins/**/serial.so")), lacking)
+    notes = arms.json(lacking, arms.build("slow"), "--no-control")["notes"]
+    assert f"graded: the base's folder has none, so the base runs {arms.folder}/base/graded.so" in notes
+    assert any(note.startswith("serial: the candidate's folder has none") and note.endswith("the same build as the other arm")
+               for note in notes)
+    assert arms.json(arms.build("base"), arms.build("slow"), "--no-control")["notes"] == []
 
 
 # ---- order ----
@@ -307,6 +321,14 @@ def test_decided_again_from_the_journal(arms):
     assert outcomes(other) == ["equivalent", "regressed"] and other["cells"][1]["better"] == "higher"
 
 
+def test_deciding_again_changes_only_what_is_asked_for(arms):
+    arms.json(arms.build("base"), arms.build("slow"), "--margin", "1%", "--equivalence", "4%", "--no-control")
+    rule = json.loads(plugins.run("ab", "--from", arms.journal, "--fdr", "1%", "--json", "-").stdout)["rule"]
+    assert (rule["q"], rule["margin"], rule["equivalence"], rule["equivalent_shift"]) == (0.01, 0.01, 0.04, 0.01)
+    rule = json.loads(plugins.run("ab", "--from", arms.journal, "--margin", "3%", "--json", "-").stdout)["rule"]
+    assert (rule["q"], rule["margin"], rule["equivalence"], rule["equivalent_shift"]) == (0.05, 0.03, 0.04, 0.015)
+
+
 def test_the_journal_keeps_the_schema(arms):
     jsonschema = pytest.importorskip("jsonschema")
     arms.json(arms.build("base"), arms.build("slow"))
@@ -343,6 +365,21 @@ def test_resume(arms):
     assert again.returncode == 64 and "rule" in again.stderr
     other = plugins.run("ab", base, arms.build("fast"), arms.path, "--resume", cut, *FEW, TMPDIR=arms.folder, BENCHHOST_PLUGIN_PATH=base)
     assert other.returncode == 64 and "arms" in other.stderr
+
+
+def test_half_a_pair_that_failed_is_not_forgotten(arms):
+    base, slow = arms.build("base"), arms.build("slow")
+    arms.json(base, slow)
+    lines = arms.lines()[:20]  # the last is half a pair
+    assert lines[-1]["type"] == "cell" and lines[-2].get("id") != lines[-1]["id"]
+    lines[-1].update(status="wrong", reason="once in a while")
+    cut = arms.folder / "cut.jsonl"
+    cut.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = plugins.run("ab", base, slow, arms.path, "--resume", cut, *FEW, "--json", "-", TMPDIR=arms.folder, BENCHHOST_PLUGIN_PATH=base)
+    assert result.returncode == 3, result.stderr
+    report = json.loads(result.stdout)
+    assert "wrong" in outcomes(report) and "once in a while" in result.stdout
+    assert not [line for line in cut.read_text().splitlines() if json.loads(line)["type"] == "retry"]
 
 
 def test_interrupted(arms):
@@ -428,6 +465,9 @@ def test_noise_strikes_pairs_but_not_more_than_a_fifth(arms):
     assert 1 <= rejected <= 0.2 * (8 * 2 + 8)
     retries = [line for line in arms.lines() if line["type"] == "retry"]
     assert len(retries) == 2 * rejected and all("hypervisor" in line["reason"] for line in retries)
+    resumed = plugins.run("ab", arms.folder / "base", arms.folder / "slow", arms.path, "--resume", arms.journal, *FEW, "--no-control",
+                          "--json", "-", TMPDIR=arms.folder, BENCHHOST_PLUGIN_PATH=arms.folder / "base")
+    assert resumed.returncode == 2 and json.loads(resumed.stdout)["invalid"] == report["invalid"], "going on makes nothing valid"
     # both arms of a pair, next to each other
     assert all({a["arm"], b["arm"]} == {"base", "candidate"} and (a["id"], a["round"]) == (b["id"], b["round"])
                for a, b in zip(retries[::2], retries[1::2]))
@@ -487,6 +527,16 @@ def test_quiet_and_json_file(arms):
     result = arms.run(arms.build("base"), arms.build("slow"), "--quiet", "--no-table", "--json", out)
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 1)
     check_schema(json.loads(out.read_text()))
+
+
+def test_devices_are_written_into_not_replaced(arms):
+    arms.json(arms.build("base"), arms.build("slow"), "--no-control")
+    target, link = arms.folder / "target.xml", arms.folder / "link.xml"
+    target.write_text("")
+    link.symlink_to(target)
+    result = plugins.run("ab", "--from", arms.journal, "--no-table", "--junit", link, "--markdown", "/dev/full")
+    assert result.returncode == 70 and "--markdown /dev/full cannot be written: No space left" in result.stderr
+    assert link.is_symlink() and "<testsuite" in target.read_text()
 
 
 def test_dry_run(arms):

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 
 import plugins
@@ -22,13 +23,15 @@ backends: [serial]
 MAKEFILE = f"""graded.so: graded.c options
 \tcc -shared -fPIC -fvisibility=hidden $$(cat options) -I{SOURCE}/core/include -o $@ graded.c
 """
+# git clones submodules from a path only when told so.
+LOCAL_SUBMODULES = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
 FEW = ("--screen-rounds", "8", "--confirm-rounds", "8")
 
 
 class Repository:
     def __init__(self, folder):
         self.folder = folder
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.init()
         shutil.copy(SOURCE / "tests" / "fixtures" / "graded.c", folder)
         (folder / "Makefile").write_text(MAKEFILE)
         (folder / ".gitignore").write_text("*.so\n*.jsonl\n*.xml\n*.md\n")
@@ -37,8 +40,11 @@ class Repository:
         self.slow = self.commit("-DSALT=1 -DPERCENT=110")
         self.broken = self.commit("-DPERCENT=(")
 
+    def init(self):
+        self.git("init", "--quiet", "--initial-branch=main")
+
     def git(self, *arguments):
-        quiet = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+        quiet = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", **LOCAL_SUBMODULES}
         return subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments], cwd=self.folder, check=True,
                               capture_output=True, text=True, env={**os.environ, **quiet}).stdout.strip()
 
@@ -58,7 +64,7 @@ class Repository:
 def repository(tmp_path):
     if not shutil.which("git") or not shutil.which("make"):
         pytest.skip("git or make is not installed")
-    folder = tmp_path / "project"
+    folder = tmp_path / "a project"
     folder.mkdir()
     return Repository(folder)
 
@@ -134,6 +140,59 @@ def test_a_build_of_ones_own(repository):
     command = f"cc -shared -fPIC $(cat options) -I{SOURCE}/core/include -o $BUILD_DIR/graded.so graded.c"
     result = repository.compare("--build", command, repository.fast, repository.slow, "matrix.yaml")
     assert result.returncode == 1, result.stdout + result.stderr
+
+
+def test_folders_of_others_are_left_alone(repository):
+    keep = repository.folder / "kept"
+    (keep / "b").mkdir(parents=True)
+    (keep / "b" / "thesis.txt").write_text("years of work")
+    result = repository.compare("--keep", keep, repository.fast, repository.slow, "matrix.yaml")
+    assert result.returncode == 64 and "we did not make it" in result.stderr
+    assert (keep / "b" / "thesis.txt").read_text() == "years of work"
+
+
+def test_worktrees_of_others_are_left_alone(repository):
+    away = repository.folder.parent / "on a disk that is not there"
+    repository.git("worktree", "add", "--quiet", "--detach", str(away))
+    shutil.rmtree(away)
+    assert repository.compare(repository.fast, repository.fast, "matrix.yaml").returncode == 0
+    assert str(away) in repository.git("worktree", "list")
+
+
+def test_submodules_are_checked_out(repository):
+    library = Repository.__new__(Repository)
+    library.folder = repository.folder.parent / "library"
+    library.folder.mkdir()
+    library.init()
+    shutil.move(repository.folder / "graded.c", library.folder / "graded.c")
+    library.commit("")
+    repository.git("submodule", "--quiet", "add", str(library.folder), "library")
+    (repository.folder / "Makefile").write_text(MAKEFILE.replace("graded.c", "library/graded.c"))
+    fast, slow = repository.commit("-DSALT=1"), repository.commit("-DSALT=1 -DPERCENT=110")
+    result = repository.compare(fast, slow, "matrix.yaml", **LOCAL_SUBMODULES)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert len(repository.git("worktree", "list").splitlines()) == 1
+
+
+def test_what_fails_inside_is_no_regression(repository):
+    result = repository.compare(repository.fast, repository.slow, "matrix.yaml", TMPDIR="/nowhere")
+    assert result.returncode == 70 and "a command failed" in result.stderr
+
+
+def test_ended_by_a_signal(repository):
+    journal = repository.folder / "ab.jsonl"
+    process = subprocess.Popen([TOOL, "--benchhost", BENCHHOST, "HEAD~2", "HEAD~1", "matrix.yaml", "--", "--screen-rounds", "1000",
+                                "--output", journal], cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "TMPDIR": str(repository.folder), "ASAN_OPTIONS": plugins.QUIET_SANITIZERS})
+    while not journal.exists() or journal.read_text().count("\n") < 5:
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()[1]
+    process.terminate()  # the script alone
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stdout + stderr
+    end = json.loads(journal.read_text().splitlines()[-1])
+    assert end["type"] == "end" and end["interrupted"]
+    assert len(repository.git("worktree", "list").splitlines()) == 1 and not list(repository.folder.glob("ab-revisions.*"))
 
 
 @pytest.mark.parametrize("arguments, status, text", [

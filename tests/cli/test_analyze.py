@@ -131,7 +131,48 @@ def test_few_rounds_have_no_interval(tmp_path):
     value, text = report(path)
     figure = value["speedup"]["groups"][0]["cells"][1]["steady"]["speedup"]
     assert figure == {"value": 2, "reason": None, "ci": None, "ci_reason": "fewer than 6 rounds", "rounds": 0}
-    assert "no interval: fewer than 6 rounds" in text
+    assert "no interval: fewer than 6 rounds" in text and "5 rounds, 4 cores; figures are of all samples; intervals need 6 rounds" in text
+
+
+def test_arms_of_a_comparison_stay_apart(tmp_path):
+    """A journal of `ab`: the candidate is twice as slow everywhere; a ratio between an arm and the other would show it."""
+    cells = []
+    for arm, slower in (("base", 1), ("candidate", 2)):
+        for x in (1, 10, 100):
+            cells.append(("w", "serial", 1, {"n": x}, flat(6e5 * x * slower), {"arm": arm, "items": x}))
+            cells += [("w", "pool", p, {"n": x}, flat((5e5 + 6e5 * x / p) * slower), {"arm": arm, "items": x}) for p in range(1, 7)]
+    value, text = report(write(tmp_path, cells))
+    assert len(value["speedup"]["groups"]) == 6 and len(value["usl"]["fits"]) == 6
+    for group in value["speedup"]["groups"]:
+        x = group["params"]["n"]
+        for cell in group["cells"]:
+            if cell["backend"] == "pool":
+                assert cell["steady"]["speedup"]["value"] == pytest.approx(6e5 * x / (5e5 + 6e5 * x / cell["workers"]))
+                assert cell["steady"]["self_speedup"]["value"] == pytest.approx((5e5 + 6e5 * x) / (5e5 + 6e5 * x / cell["workers"]))
+    assert {tuple(fit["workers"]) for fit in value["usl"]["fits"]} == {(1, 2, 3, 4, 5, 6)}
+    base, candidate = value["metg"]["sweeps"]
+    assert [s["grain"]["value"] for s in base["series"]] == [s["grain"]["value"] for s in candidate["series"]]
+    assert base["title"] == "w [base]" and candidate["title"] == "w [candidate]" and "METG(50%): w [candidate] over n" in text
+    base, candidate = value["crossover"]["sweeps"]
+    assert [p["steady"]["crossings"] for p in base["pairs"]] == [p["steady"]["crossings"] for p in candidate["pairs"]]
+    assert all(p["a"] == "serial [base]" and p["b"].endswith("[base]") for p in base["pairs"]) and len(base["pairs"]) == 6
+
+
+def test_intervals_are_those_of_the_table(tmp_path):
+    """`report` and `analyze` say the same of the same journal, also where rounds ended as soon as they were precise."""
+    noise = random.Random(5)
+    cells = [("w", "serial", 1, {}, [1e5 * (1 + noise.gauss(0, .02)) for _ in range(14)], {"baseline": True}),
+             ("w", "pool", 2, {}, [6e4 * (1 + noise.gauss(0, .02)) for _ in range(14)], {})]
+    path = write(tmp_path, cells)
+    for measure in {"rounds": 14}, {"rounds": 1, "max_rounds": 50, "precision": .02}:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines[0]["measure"] = measure
+        path.write_text(journals.text(lines))
+        value, _ = report(path, "-m", "speedup")
+        table = subprocess.run([BENCHHOST, "export", "--format=json", path], capture_output=True, text=True, timeout=60)
+        shown = next(c for c in json.loads(table.stdout)["cells"] if c["backend"] == "pool")["speedup"]
+        found = value["speedup"]["groups"][0]["cells"][1]["steady"]["speedup"]
+        assert found["value"] == pytest.approx(shown["ratio"], rel=1e-12) and found["ci"] == pytest.approx(shown["ci"], rel=1e-12)
 
 
 # ---- USL ----
@@ -308,6 +349,18 @@ def test_crossover_near_the_end_has_an_open_interval(tmp_path):
     assert found["verdict"] == "from" and found["rounds_agreeing"] == 6
     assert found["crossing"]["ci"][0] is None and found["crossing"]["ci"][1] > 10
     assert "[<, " in text and "outside what was measured" in text
+
+
+def test_crossing_that_lies_on_both_sides_is_none(tmp_path):
+    """The pool is faster everywhere in five rounds, slower everywhere in the other five: medians cross, no round does."""
+    cells = []
+    for x, ahead, behind in ((10, .1, -1), (100, .1, -.5), (1000, 1, -.05)):
+        cells.append(("w", "serial", 1, {"n": x}, flat(1e3 * x), {}))
+        cells.append(("w", "pool", 4, {"n": x}, [1e3 * x / math.exp(behind if r % 2 else ahead) for r in range(10)], {}))
+    value, text = report(write(tmp_path, cells), "-m", "crossover")
+    found = value["crossover"]["sweeps"][0]["pairs"][0]["steady"]
+    assert found["verdict"] == "from" and found["rounds_agreeing"] == 0 and len(found["crossings"]) == 1
+    assert found["crossing"]["value"] is None and "half of the rounds" in found["crossing"]["reason"] and "half of the rounds" in text
 
 
 def test_between_over_and_their_mistakes(tmp_path):

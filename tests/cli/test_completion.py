@@ -75,6 +75,8 @@ def test_values(folder):
     assert complete("export", "--format", "=", "g", cwd=folder) == ["gbench"]
     assert complete("export", "--repetitions", "r", cwd=folder) == ["rounds"]
     assert complete("new", "w", cwd=folder) == ["workload"]
+    assert complete("new", "--dir", "", cwd=folder) == ["sub"]
+    assert complete("ab", "--margin", "", cwd=folder) == complete("ab", "--seed", "=", "", cwd=folder) == []
 
 
 def test_stored_runs(folder):

@@ -21,7 +21,13 @@ import pytest
 
 import journals
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
 BENCHHOST = os.environ["BENCHHOST"]
+SCHEMA = json.loads((pathlib.Path(os.environ["SOURCE_ROOT"]) / "schemas" / "history.schema.json").read_text())
 MS = 1e6
 
 
@@ -31,13 +37,15 @@ def clean_environment(**env):
 
 
 def history(*args, cwd=None, env=None, **more):
-    return subprocess.run([BENCHHOST, "history", *map(str, args)], capture_output=True, text=True, timeout=120, cwd=cwd,
+    return subprocess.run([BENCHHOST, "history", *(arg if isinstance(arg, bytes) else str(arg) for arg in args)], capture_output=True, text=True, timeout=120, cwd=cwd,
                           env=clean_environment(**(env or {})), **more)
 
 
 def good(*args, **more):
     out = history(*args, **more)
     assert out.returncode == 0, out.stderr
+    if "--json" in args and jsonschema:
+        jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(out.stdout))
     return out.stdout
 
 
@@ -64,6 +72,15 @@ def query(db, sql):
 
 def whole(db):
     assert query(db, "PRAGMA integrity_check") == [("ok",)] and query(db, "PRAGMA foreign_key_check") == []
+
+
+def test_json_is_looked_at():
+    """Every --json above is validated; without python3-jsonschema that is said, not passed over."""
+    if not jsonschema:
+        pytest.skip("no jsonschema: nothing of the JSON here was validated")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate([{"run": 1}])
 
 
 # ---- what is kept ----
@@ -218,6 +235,23 @@ def test_change_point_is_found(tmp_path, db):
     assert change["before"]["commit"] == f"{18:040x}" and change["after"]["commit"] == f"{19:040x}"
     assert change["to"] / change["from"] == pytest.approx(1.1, rel=.01) and change["p"] == pytest.approx(1 / 1000)
     assert good("changes", "--json", "--seed", "42", "--db", db) == good("changes", "--json", "--db", db), "same seed, same answer"
+
+
+def test_seed_0_is_a_seed(tmp_path, db):
+    fill(tmp_path, db, [MS] * 9)
+    assert json.loads(good("changes", "--json", "--seed", "0", "--db", db))["seed"] == 0
+
+
+def test_so_few_runs_cannot_change(tmp_path, db):
+    """7 runs, 4 twice as slow as 3: 2 of 35 arrangements are as extreme, which is more than 0.05. Nothing is tested."""
+    fill(tmp_path, db, [MS] * 4 + [2 * MS] * 3, spread=.001)
+    found = json.loads(good("changes", "--json", "--db", db))
+    assert found["series_tested"] == 0 and found["changes"] == []
+    assert "in 0 series of 8 runs or more" in " ".join(good("changes", "--db", db).split())
+    found = json.loads(good("changes", "--json", "--alpha", ".07", "--permutations", "9999", "--db", db))
+    assert found["series_tested"] == 1 and len(found["changes"]) == 1 and .05 < found["changes"][0]["p"] < .07
+    fill(tmp_path, db, [2 * MS], start=7, spread=.001)
+    assert len(json.loads(good("changes", "--json", "--db", db))["changes"]) == 1
 
 
 def test_no_change_point_where_none_is(tmp_path, db):
@@ -413,7 +447,10 @@ def test_read_only(tmp_path):
     (["rm"], "number of a run"), (["rm", "x"], "'x' is no run"), (["rm", "-1"], "option"), (["export"], "--csv or --json"),
     (["export", "--csv", "--json"], "--csv or --json"), (["list", "--commit", "x"], "--commit does not go with `list`"),
     (["add", "x", "--alpha", ".1"], "--alpha does not go with `add`"), (["changes", "--alpha", "2"], "--alpha: expected"),
-    (["changes", "--alpha", "x"], "--alpha: expected"), (["changes", "--permutations", "5"], "--permutations: expected"),
+    (["changes", "--alpha", "x"], "--alpha: expected"), (["changes", "--permutations", "0"], "--permutations: expected"),
+    (["changes", "--seed", "-1"], "--seed: expected"), (["list", "--seed", "0"], "--seed does not go with `list`"),
+    (["list", "--since", "yesterday"], "--since 'yesterday': expected a date"), (["show", "x", "--since", "1.2.2026"], "expected a date"),
+    (["show", b"*\xc3"], "UTF-8"), (["changes", "--permutations", "5"], "--permutations: expected"),
     (["changes", "--alpha", ".001", "--permutations", "99"], "more than 1/alpha"), (["add", "/nowhere.jsonl"], "No such file"),
     (["list", "--nonsense"], "Unknown option"), (["add", "x", "--label", "x" * 300], "at most 200 bytes"),
 ])

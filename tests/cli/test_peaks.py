@@ -41,6 +41,12 @@ def test_other_backends(tmp_path, backend):
     assert list(tmp_path.iterdir()) == [], "the journal is not kept unless asked for"
 
 
+def test_what_could_not_be_measured_is_said(tmp_path):
+    """A budget that ends before all cells were visited: the same words and status as of `run`."""
+    result = run("peaks", "--workers=1", "--set", "measure.budget=20ms", *QUICK[:-1], "--output", tmp_path / "j.jsonl", timeout=200)
+    assert result.returncode == 2 and "the budget was spent before" in result.stderr, result.stderr
+
+
 def test_installed(staged, tmp_path):
     root, program, env = staged
     matrix = next(root.rglob("share/benchhost/peaks.yaml"))

@@ -124,6 +124,56 @@ static void test_junit_of_an_inconclusive_run(void) {
   g_assert_nonnull(strstr(xml, "<error type=\"inconclusive\" message=\"the CPU was throttled\"/>"));
 }
 
+static void test_an_interrupted_run(void) {
+  g_auto(Made) made;
+  set_up(&made);
+  add_cell(&made, "same", BH_AB_EQUIVALENT, 0.001);
+  add_cell(&made, "later", BH_AB_INCONCLUSIVE, 0);
+  BhAbCell *later = made.report.cells->pdata[1];
+  later->workload = later->backend = NULL; /* never visited */
+  made.report.interrupted = TRUE;
+  g_autofree char *xml = bh_ab_junit(&made.report);
+  parses(xml);
+  g_assert_nonnull(strstr(xml, "<error type=\"inconclusive\" message=\"it was interrupted, and is not complete\"/>"));
+  g_assert_nonnull(strstr(xml, "errors=\"1\""));
+  g_assert_nonnull(strstr(xml, "name=\"later\" classname=\"benchhost.unmeasured\""));
+  g_assert_null(strstr(xml, "(null)"));
+  g_autofree char *markdown = bh_ab_markdown(&made.report);
+  g_assert_true(g_str_has_prefix(markdown, "## benchhost: no regression (interrupted)\n"));
+  g_autofree char *text = bh_ab_annotations(&made.report);
+  g_assert_nonnull(strstr(text, "title=benchhost%3A inconclusive::it was interrupted"));
+}
+
+/* What fails the run is an error, not only a warning beside each cell. */
+static void test_nothing_decided(void) {
+  g_auto(Made) made;
+  set_up(&made);
+  add_cell(&made, "unclear", BH_AB_INCONCLUSIVE, 0.03);
+  made.report.exit_status = BH_EXIT_INCONCLUSIVE;
+  made.report.exit_why = (char *)"nothing could be decided";
+  g_autofree char *text = bh_ab_annotations(&made.report);
+  g_assert_cmpuint(count(text, "::error "), ==, 1);
+  g_assert_nonnull(strstr(text, "::nothing could be decided\n"));
+}
+
+static void test_a_control_that_fails(void) {
+  g_auto(Made) made;
+  set_up(&made);
+  add_cell(&made, "same", BH_AB_EQUIVALENT, 0.001);
+  made.control = *(BhAbCell *)made.report.cells->pdata[0];
+  made.control.outcome = BH_AB_WRONG;
+  made.control.decided = FALSE;
+  made.control.reason = (char *)"wrong, both arms: 2 + 2 = 5";
+  made.report.control.cell = &made.control;
+  made.report.exit_status = BH_EXIT_WRONG;
+  g_autofree char *xml = bh_ab_junit(&made.report);
+  parses(xml);
+  g_assert_cmpuint(count(xml, "<error "), ==, 1);
+  g_autofree char *text = bh_ab_annotations(&made.report);
+  g_assert_cmpuint(count(text, "::error "), ==, 1);
+  g_assert_nonnull(strstr(text, "2 + 2 = 5"));
+}
+
 static void test_annotations(void) {
   g_auto(Made) made;
   set_up(&made);
@@ -155,8 +205,13 @@ static void test_markdown(void) {
   set_up(&made);
   add_cell(&made, "a|b", BH_AB_EQUIVALENT, 0.001);
   add_cell(&made, "slow", BH_AB_REGRESSED, 0.1);
+  add_cell(&made, "bad", BH_AB_WRONG, 0);
+  ((BhAbCell *)made.report.cells->pdata[2])->reason = (char *)"expected\n| 1 |\r\nfound 2";
   made.report.exit_status = BH_EXIT_REGRESSION;
+  g_ptr_array_add(made.report.notes, (gpointer) "the base has no parameter x_y");
   g_autofree char *text = bh_ab_markdown(&made.report);
+  g_assert_nonnull(strstr(text, "\n\n- Note: the base has no parameter x\\_y\n\n"));
+  g_assert_nonnull(strstr(text, "| expected \\| 1 \\|  found 2 |\n"));
   g_assert_true(g_str_has_prefix(text, "## benchhost: regression\n"));
   const char *slow = strstr(text, "| slow |"), *folded = strstr(text, "<details><summary>1 equivalent");
   g_assert_nonnull(slow);
@@ -180,6 +235,9 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/ab-reports/junit", test_junit);
   g_test_add_func("/ab-reports/junit/inconclusive", test_junit_of_an_inconclusive_run);
+  g_test_add_func("/ab-reports/interrupted", test_an_interrupted_run);
+  g_test_add_func("/ab-reports/undecided", test_nothing_decided);
+  g_test_add_func("/ab-reports/control", test_a_control_that_fails);
   g_test_add_func("/ab-reports/annotations", test_annotations);
   g_test_add_func("/ab-reports/annotations/few", test_annotations_are_few);
   g_test_add_func("/ab-reports/markdown", test_markdown);

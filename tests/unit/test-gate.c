@@ -57,7 +57,8 @@ static void test_arm_texts(void) {
               {"-", BH_ARM_INSTALLED, NULL},
               {"schedule=static", BH_ARM_OPTION, "schedule"},
               {"backend.chunk=3", BH_ARM_OPTION, "chunk"},
-              {"text=a=b", BH_ARM_OPTION, "text"}};
+              {"text=a=b", BH_ARM_OPTION, "text"},
+              {"graded.file=/data/a", BH_ARM_OPTION, "file"}};
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autoptr(GError) error = NULL;
     g_autoptr(BhArm) arm = bh_arm_parse(good[i].text, &error);
@@ -141,6 +142,16 @@ static void test_pairs_of_values(void) {
   g_assert_cmpstr(pair_at(&f, 3)->label, ==, "prime n=20 | pool workers=2");
   g_assert_cmpstr(pair_at(&f, 3)->side[1]->label, ==, "prime n=20 | pool workers=2 schedule=guided");
   g_assert_false(bh_ab_pairs_same(f.pairs));
+  g_assert_cmpuint(f.notes->len, ==, 0);
+}
+
+/* Both have a `chunk`; the workload's is none of what is compared. */
+static void test_pairs_of_one_plugins_option(void) {
+  g_auto(Fixture) f = pair_up("workloads: [mixed: {chunk: [1, 2]}]\nbackends: [pool: {workers: 1}]\n",
+                              "backend.chunk=1", "pool.chunk=2", NULL, NULL);
+  g_assert_cmpuint(f.pairs->len, ==, 2);
+  g_assert_cmpstr(pair_at(&f, 0)->label, ==, "mixed chunk=1 | pool workers=1");
+  g_assert_cmpstr(pair_at(&f, 1)->label, ==, "mixed chunk=2 | pool workers=1");
   g_assert_cmpuint(f.notes->len, ==, 0);
 }
 
@@ -297,6 +308,27 @@ static void test_exit_status(void) {
   }
 }
 
+/* Results that were wrong in the control were wrong; a copy that does not run where it was put says nothing. */
+static void test_exit_of_the_control(void) {
+  static const struct {
+    const char *arm, *failure;
+    int status;
+  } cases[] = {{"control", "wrong", 3},        {"control-base", "wrong", 3}, {"control-base", "crashed", 4},
+               {"control-base", "timeout", 4}, {"control", "failed", 0},     {"control-base", "skipped", 0}};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    Journal j;
+    journal_begin(&j, 10, 30);
+    add_pairs(&j, "a", "a", bh_ab_arms, 0, 10, 1);
+    add_pairs(&j, "b", "c", bh_ab_arms, 0, 10, 1);
+    add_failure(&j, "a", cases[i].arm, 0, cases[i].failure);
+    add_visit(&j, "a", strcmp(cases[i].arm, "control") ? "control" : "control-base", 0, 1000);
+    g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+    g_test_message("%u: %s", i, report->exit_why);
+    g_assert_cmpint(report->exit_status, ==, cases[i].status);
+    g_assert_cmpint(report->control.state, ==, BH_CONTROL_NONE);
+  }
+}
+
 static void test_statuses(void) {
   Journal j;
   journal_begin(&j, 10, 30);
@@ -360,6 +392,36 @@ static void test_figures_without_a_ratio(void) {
   g_assert_null(strstr(json, "inf"));
 }
 
+static void add_metric(Journal *j, const char *id, const char *arm, guint round, double value, const char *unit,
+                       const char *better) {
+  g_string_append_printf(
+      j->text,
+      "{\"type\":\"cell\",\"id\":\"%s\",\"workload\":\"w\",\"backend\":\"b\",\"round\":%u,\"arm\":\"%s\","
+      "\"status\":\"ok\",\"steady\":{\"samples_ns\":[5]},\"primary\":\"metric:m\","
+      "\"metrics\":{\"m\":{\"median\":%g,\"unit\":\"%s\",\"better\":\"%s\"}}}\n",
+      id, round, arm, value, unit, better);
+}
+
+/* A build that counts in other units is no thousand times slower. */
+static void test_figures_of_two_scales(void) {
+  Journal j;
+  journal_begin(&j, 10, 30);
+  for (guint round = 0; round < 40; round++) {
+    add_metric(&j, "a", "base", round, 2, "s", "lower");
+    add_metric(&j, "a", "candidate", round, 2000, "ms", "lower");
+    add_metric(&j, "b", "base", round, 5, "s", "lower");
+    add_metric(&j, "c", "candidate", round, 6, "s", "higher");
+  }
+  g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+  for (guint i = 0; i < 2; i++) {
+    g_assert_cmpint(cell_at(report, i)->outcome, ==, BH_AB_INCONCLUSIVE);
+    g_assert_false(cell_at(report, i)->decided);
+  }
+  g_assert_cmpstr(cell_at(report, 0)->reason, ==,
+                  "metric:m is in 's' (lower is better) in the base, but in 'ms' (lower is better) in the candidate: "
+                  "give both builds the same");
+}
+
 static void test_struck_pairs(void) {
   Journal j;
   journal_begin(&j, 10, 30);
@@ -376,8 +438,20 @@ static void test_struck_pairs(void) {
   g_assert_nonnull(strstr(closing, "1 pair was struck and measured again"));
 }
 
+/* Half a pair, measured again after an interruption, was not disturbed. */
+static void test_struck_halves(void) {
+  Journal j;
+  journal_begin(&j, 10, 30);
+  add_visit(&j, "a", "base", 0, 1000);
+  g_string_append(j.text, "{\"type\":\"retry\",\"id\":\"a\",\"round\":0,\"arm\":\"base\",\"reason\":\"half\"}\n");
+  add_pairs(&j, "a", "a", bh_ab_arms, 0, 10, 1);
+  g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+  g_assert_cmpint(cell_at(report, 0)->outcome, ==, BH_AB_EQUIVALENT);
+  g_assert_cmpuint(cell_at(report, 0)->rejected, ==, 0);
+}
+
 static void test_other_rule(void) {
-  const BhRule rule = {.margin = 0.2, .screen_shift = 0.01, .q = 0.05, .equivalence = 0.5, .equivalent_shift = 0.2};
+  const BhRule rule = {.margin = 0.2, .equivalence = 0.5, .equivalent_shift = 0.2}; /* the rest is the journal's */
   Journal j;
   journal_begin(&j, 10, 30);
   add_pairs(&j, "a", "a", bh_ab_arms, 0, 40, 1.1);
@@ -385,6 +459,8 @@ static void test_other_rule(void) {
   g_assert_cmpint(cell_at(report, 0)->outcome, ==, BH_AB_EQUIVALENT);
   g_assert_cmpuint(report->rule.screen_rounds, ==, 10);
   g_assert_cmpfloat(report->rule.margin, ==, 0.2);
+  g_assert_cmpfloat(report->rule.screen_shift, ==, 0.01);
+  g_assert_cmpfloat(report->rule.q, ==, 0.05);
 }
 
 static void test_no_comparison(void) {
@@ -412,17 +488,21 @@ int main(int argc, char **argv) {
   g_test_add_func("/gate/arms", test_arm_texts);
   g_test_add_func("/gate/pairs/same", test_pairs_of_the_same);
   g_test_add_func("/gate/pairs/values", test_pairs_of_values);
+  g_test_add_func("/gate/pairs/qualified", test_pairs_of_one_plugins_option);
   g_test_add_func("/gate/pairs/variant", test_pairs_of_the_variant);
   g_test_add_func("/gate/pairs/depends", test_pairs_of_what_depends);
   g_test_add_func("/gate/pairs/newer", test_pairs_of_a_newer_build);
   g_test_add_func("/gate/pairs/different", test_pairs_that_cannot_be);
   g_test_add_func("/gate/judge/verdicts", test_judge);
   g_test_add_func("/gate/judge/exit", test_exit_status);
+  g_test_add_func("/gate/judge/exit/control", test_exit_of_the_control);
   g_test_add_func("/gate/judge/statuses", test_statuses);
   g_test_add_func("/gate/judge/lack", test_lack_of_pairs);
   g_test_add_func("/gate/judge/fewer", test_a_change_that_fewer_pairs_show);
   g_test_add_func("/gate/judge/no-ratio", test_figures_without_a_ratio);
+  g_test_add_func("/gate/judge/scales", test_figures_of_two_scales);
   g_test_add_func("/gate/judge/struck", test_struck_pairs);
+  g_test_add_func("/gate/judge/struck/halves", test_struck_halves);
   g_test_add_func("/gate/judge/rule", test_other_rule);
   g_test_add_func("/gate/judge/none", test_no_comparison);
   return g_test_run();

@@ -136,6 +136,53 @@ static void test_correction(void) {
   g_assert_cmpint(d[0].verdict, ==, BH_VERDICT_INCONCLUSIVE);
 }
 
+/* Suspects whose confirmation never came are in the family all the same; others' fresh pairs decide nothing. */
+static void test_family(void) {
+  const BhRule rule = bh_rule_default();
+  double screen[10], same[10], clear[N], weak[5] = {0.03, 0.04, 0.05, 0.06, 0.07}; /* all beyond: p = 1/32 */
+  BhDecision d[2];
+  fill(screen, 10, 0.05, 0.001);
+  fill(same, 10, 0.002, 0.001);
+  fill(clear, N, 0.05, 0.001);
+  const BhPairs waiting[2] = {{screen, 10, weak, 5}, {screen, 10, NULL, 0}};
+  bh_rule_decide(&rule, waiting, 2, d);
+  g_assert_cmpfloat_with_epsilon(d[0].p_adjusted, 2 / 32., 1e-15);
+  g_assert_cmpint(d[0].verdict, ==, BH_VERDICT_INCONCLUSIVE);
+  g_assert_cmpfloat(d[1].p_adjusted, ==, 1);
+  g_assert_cmpint(d[1].verdict, ==, BH_VERDICT_INCONCLUSIVE);
+  const BhPairs others[2] = {{screen, 10, weak, 5}, {same, 10, clear, N}};
+  bh_rule_decide(&rule, others, 2, d);
+  g_assert_cmpint(d[0].verdict, ==, BH_VERDICT_REGRESSED);
+  g_assert_cmpint(d[1].verdict, ==, BH_VERDICT_EQUIVALENT);
+  g_assert_cmpuint(d[1].n, ==, 10);
+  g_assert_cmpfloat(d[1].p_worse, ==, 1);
+}
+
+/* What a run cannot find is not said to be found. */
+static void test_detectable_of_few_rounds(void) {
+  BhRule rule = bh_rule_default();
+  double screen[10], confirm[N], few[8], none[10] = {0};
+  BhDecision d[4];
+  fill(screen, 10, 0.05, 0.001);
+  fill(confirm, N, 0.05, 0.001); /* up to 0.015 off */
+  fill(few, 8, 0.05, 0.005);     /* up to 0.02 off */
+  const double whole = decide_one(screen, 10, confirm, N).detectable;
+  g_assert_cmpfloat(whole, >, 0.02);
+  g_assert_cmpfloat(decide_one(screen, 10, few, 8).detectable, >, whole);
+  g_assert_cmpfloat(decide_one(screen, 10, NULL, 0).detectable, ==, 0);
+  /* Six pairs: p = 1/64 at least. Enough for three tests (q / 3 = 1/60), not for one of four (1/80). */
+  const BhPairs cells[4] = {{screen, 10, few, 6}, {screen, 10, few, 6}, {screen, 10, few, 6}, {screen, 10, few, 6}};
+  bh_rule_decide(&rule, cells, 3, d);
+  g_assert_cmpfloat(d[0].detectable, >, 0.02);
+  bh_rule_decide(&rule, cells, 4, d);
+  g_assert_true(d[0].has_interval);
+  g_assert_cmpfloat(d[0].detectable, ==, 0);
+  rule.screen_shift = 0.06; /* what the screen lets pass is not found, however clear */
+  const BhPairs still = {none, 10, NULL, 0};
+  bh_rule_decide(&rule, &still, 1, d);
+  g_assert_cmpfloat_with_epsilon(d[0].detectable, 0.06, 1e-12);
+}
+
 /* More noise, more needed; and more tests, more needed. */
 static void test_detectable(void) {
   double quiet[10], loud[10];
@@ -177,7 +224,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/rule/few-pairs", test_few_pairs);
   g_test_add_func("/rule/no-noise", test_no_noise);
   g_test_add_func("/rule/correction", test_correction);
+  g_test_add_func("/rule/family", test_family);
   g_test_add_func("/rule/detectable", test_detectable);
+  g_test_add_func("/rule/detectable/few", test_detectable_of_few_rounds);
   g_test_add_func("/rule/known", test_known);
   g_test_add_func("/rule/names", test_names);
   return g_test_run();
