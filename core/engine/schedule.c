@@ -239,10 +239,12 @@ static gboolean run_round(Schedule *s, guint round, GError **error) {
   return TRUE;
 }
 
+/* The first beyond the mandatory ones that it has not had: one may have been struck. */
 static guint next_round(const Schedule *s, guint i) {
+  const BhCellResult *before = g_hash_table_lookup(s->results->index, s->known[i].cell->id);
   guint round = s->cells[i].rounds;
-  while (bh_results_find(s->results, s->known[i].cell->id, round))
-    round++;
+  for (guint k = 0; before && k < before->rounds->len; k++) /* ascending */
+    round += ((const BhCellRecord *)before->rounds->pdata[k])->round == round;
   return round;
 }
 

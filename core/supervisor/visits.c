@@ -147,6 +147,16 @@ static JsonObject *own_measure(const BhPlan *plan, const BhCell *cell) {
   return own;
 }
 
+/* Times are in the record's own array by now, and everything is in the file: as JSON a sample takes some 500 bytes, of
+ * a run of many hours gigabytes. */
+static void forget_series(JsonObject *line) {
+  JsonNode *steady = json_object_get_member(line, "steady");
+  if (JSON_NODE_HOLDS_OBJECT(steady))
+    json_object_remove_member(json_node_get_object(steady), "samples_ns");
+  if (json_object_has_member(line, "samples"))
+    json_object_remove_member(line, "samples");
+}
+
 static gboolean write_line(BhVisits *visits, const BhPlan *plan, const BhCell *cell, const BhVisit *visit,
                            const BhOutcome *outcome, const BhDisturbance *disturbance, GError **error) {
   g_autoptr(JsonObject) line = bh_cell_line_new(cell, visit->round, outcome);
@@ -159,6 +169,7 @@ static gboolean write_line(BhVisits *visits, const BhPlan *plan, const BhCell *c
     json_object_set_string_member(line, "stage", visit->stage);
   if (!bh_journal_append(visits->journal, line, error) || !bh_results_add(visit->results, line, error))
     return FALSE;
+  forget_series(line);
   visits->n++;
   visits->inside_ns += bh_cell_line_inside_ns(outcome);
   if (visits->watcher && visits->watcher->cell_done)

@@ -254,6 +254,7 @@ bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
     return status;
   bh_arena_forget_metrics(s->arena);
   bh_arena_forget_phases(s->arena);
+  bh_probe_find_workers(s->probe, s); /* again: libraries start threads of their own when they are first used */
   bh_session_begin(s, BH_PHASE_MEASURE);
   status = sample(s, ret, target_ns);
   bh_session_end(s, BH_PHASE_MEASURE);
