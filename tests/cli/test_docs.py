@@ -37,6 +37,8 @@ REDUCED = {
     "build/benchhost ab schedule=static schedule=dynamic first.yaml --filter 'prime*' --output ab.jsonl":
         "--param prime.n=100 --filter backend=pthread --filter cost=equal --screen-rounds 6 --confirm-rounds 6 || test $? -le 2",
     "build/benchhost ab --from ab.jsonl --margin 5%": "|| test $? -le 2",
+    "benchhost ab schedule=static schedule=dynamic pools.yaml --output schedules.jsonl":
+        "--screen-rounds 6 --confirm-rounds 6 || test $? -le 2",
     "BENCHHOST_PLUGIN_PATH=build benchhost matrix.yaml": QUICK_PROJECT,
     "benchhost check build/my-histogram.so": "--param n=1000",
     "benchhost check build/tally.so --with serial": "--param n=1000",
