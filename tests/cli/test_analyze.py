@@ -170,7 +170,7 @@ def test_intervals_are_those_of_the_table(tmp_path):
         path.write_text(journals.text(lines))
         value, _ = report(path, "-m", "speedup")
         table = subprocess.run([BENCHHOST, "export", "--format=json", path], capture_output=True, text=True, timeout=60)
-        shown = next(c for c in json.loads(table.stdout)["cells"] if c["backend"] == "pool")["speedup"]
+        shown = next(c for c in json.loads(table.stdout) if c["backend"] == "pool")["speedup"]
         found = value["speedup"]["groups"][0]["cells"][1]["steady"]["speedup"]
         assert found["value"] == pytest.approx(shown["ratio"], rel=1e-12) and found["ci"] == pytest.approx(shown["ci"], rel=1e-12)
 
