@@ -155,12 +155,14 @@ static gboolean visit_pair(Run *run, const Track *track, guint round, GError **e
   for (guint again = 0;; again++) {
     const guint first = bh_ab_first(run->task->seed, track->index, round);
     const char *why = NULL;
+    bh_visits_mark(run->visits);
     if (!visit(run, track, first, round, &why, error) || !visit(run, track, !first, round, &why, error))
       return FALSE;
     if (!why || again >= MOST_IN_A_ROW || !is_timed(run, track, round) || !may_reject(run, 1, why))
       return TRUE;
     if (!strike(run, track, 0, round, why, error) || !strike(run, track, 1, round, why, error))
       return FALSE;
+    bh_visits_drop(run->visits); /* nor is it held against the round */
   }
 }
 
