@@ -14,6 +14,7 @@
 #define LEAST_START_NS 5e6     /* the same, of the quickest cell on a fast machine */
 #define KEPT 0.5               /* of the budget: for the cells that turn out to vary most */
 #define LEAST_SHARE_NS 1000000 /* the worker still takes one sample */
+#define LATE 0.05              /* of the budget: a cell's only visit may begin so much after its end */
 
 /* What is known of a cell besides what shares are made of. */
 typedef struct {
@@ -210,6 +211,13 @@ static gboolean visit(Schedule *s, guint i, guint round, double share_ns, GError
   return TRUE;
 }
 
+/* Shares add up to all of the budget, so a process that took a little longer than its own would cost another cell its
+ * only figure. */
+static gboolean in_time(const Schedule *s, guint i) {
+  const double left = left_ns(s);
+  return left > 0 || (s->cells[i].visits == 0 && left > -LATE * s->budget_ns);
+}
+
 static gboolean end_round(Schedule *s, gint round, gboolean *ret_again, GError **error) {
   *ret_again = FALSE;
   if (!s->host->round_over)
@@ -228,9 +236,10 @@ static gboolean run_round(Schedule *s, guint round, GError **error) {
   gboolean again = TRUE;
   g_autofree guint *order = bh_plan_order(s->plan, round, &n);
   while (again) {
-    for (guint i = 0; i < n && !s->host->ended(s->host->user) && left_ns(s) > 0; i++) {
+    for (guint i = 0; i < n && !s->host->ended(s->host->user); i++) {
       const BhCell *cell = s->plan->cells->pdata[order[i]];
-      if (!bh_results_find(s->results, cell->id, round) && !visit(s, order[i], round, s->level_ns, error))
+      if (in_time(s, order[i]) && !bh_results_find(s->results, cell->id, round) &&
+          !visit(s, order[i], round, s->level_ns, error))
         return FALSE;
     }
     if (!end_round(s, (gint)round, &again, error))
