@@ -137,7 +137,7 @@ def test_kept_builds_are_used_again(repository):
 
 
 def test_a_build_of_ones_own(repository):
-    command = f"cc -shared -fPIC $(cat options) -I{SOURCE}/core/include -o $BUILD_DIR/graded.so graded.c"
+    command = f'cc -shared -fPIC $(cat options) -I{SOURCE}/core/include -o "$BUILD_DIR/graded.so" graded.c'
     result = repository.compare("--build", command, repository.fast, repository.slow, "matrix.yaml")
     assert result.returncode == 1, result.stdout + result.stderr
 
