@@ -169,19 +169,17 @@ static BhStored *stored_new(const BhResults *results, const BhPrimary *primary) 
   return stored;
 }
 
-static const char *arm_of(const BhCellRecord *record) {
-  return bh_fields_string(record->record, "arm");
-}
-
-/* The arms' names in order of appearance; empty: the journal has none. The control of a comparison is a check of the
- * measurement, no figure of anything. */
+/* The arms' names, the base first, whichever a coin let be measured first; empty: the journal has none. The control of
+ * a comparison is a check of the measurement, no figure of anything. */
 static GPtrArray *arms_of(const BhResults *results) {
+  static const char *const known[] = {"base", "candidate"};
   GPtrArray *arms = g_ptr_array_new();
-  for (guint i = 0; i < results->records->len; i++) {
-    const char *arm = arm_of(results->records->pdata[i]);
-    if (arm && !g_str_has_prefix(arm, "control") && !g_ptr_array_find_with_equal_func(arms, arm, g_str_equal, NULL))
-      g_ptr_array_add(arms, (gpointer)arm);
-  }
+  for (guint k = 0; k < G_N_ELEMENTS(known); k++)
+    for (guint i = 0; i < results->records->len; i++)
+      if (!g_strcmp0(((const BhCellRecord *)results->records->pdata[i])->arm, known[k])) {
+        g_ptr_array_add(arms, (gpointer)known[k]);
+        break;
+      }
   return arms;
 }
 
@@ -191,7 +189,7 @@ static BhResults *results_of_arm(const BhResults *all, const char *arm, GError *
   gboolean ok = bh_results_add(results, all->run, error);
   for (guint i = 0; ok && i < all->records->len; i++) {
     const BhCellRecord *record = all->records->pdata[i];
-    if (!g_strcmp0(arm_of(record), arm))
+    if (!g_strcmp0(record->arm, arm))
       ok = bh_results_add(results, record->record, error);
   }
   if (ok && all->end)

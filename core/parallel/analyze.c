@@ -83,8 +83,19 @@ static gboolean add_sections(JsonObject *report, const BhAnalysis *analysis, GEr
   return ok;
 }
 
+/* All but a comparison's control, which is a check of the measurement and no figure of anything. */
+static GPtrArray *cells_of(const BhResults *results) {
+  GPtrArray *cells = bh_merge_cells(results);
+  for (guint i = cells->len; i-- > 0;) {
+    const char *arm = ((const BhMerged *)cells->pdata[i])->first->arm;
+    if (arm && g_str_has_prefix(arm, "control"))
+      g_ptr_array_remove_index(cells, i);
+  }
+  return cells;
+}
+
 JsonNode *bh_analyze(const BhResults *results, const BhAnalyzeOptions *options, GError **error) {
-  g_autoptr(GPtrArray) cells = bh_merge_cells(results);
+  g_autoptr(GPtrArray) cells = cells_of(results);
   g_autoptr(JsonObject) report = json_object_new();
   JsonArray *errors = json_array_new();
   const BhAnalysis analysis = {results, options, cells, cores_of(results), errors};

@@ -141,8 +141,9 @@ def test_arms_of_a_comparison_stay_apart(tmp_path):
         for x in (1, 10, 100):
             cells.append(("w", "serial", 1, {"n": x}, flat(6e5 * x * slower), {"arm": arm, "items": x}))
             cells += [("w", "pool", p, {"n": x}, flat((5e5 + 6e5 * x / p) * slower), {"arm": arm, "items": x}) for p in range(1, 7)]
+    cells += [("w", "pool", 2, {"n": 10}, flat(1e3), {"arm": arm, "items": 10}) for arm in ("control-base", "control")]
     value, text = report(write(tmp_path, cells))
-    assert len(value["speedup"]["groups"]) == 6 and len(value["usl"]["fits"]) == 6
+    assert len(value["speedup"]["groups"]) == 6 and len(value["usl"]["fits"]) == 6 and "control" not in text
     for group in value["speedup"]["groups"]:
         x = group["params"]["n"]
         for cell in group["cells"]:

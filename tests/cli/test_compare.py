@@ -235,6 +235,7 @@ def test_arms_of_one_journal(tmp_path):
     base, candidate = [MS] * 6, [2 * MS] * 6
     lines = [{**line, "arm": arm, "round": line["round"] + 100 * k}
              for k, (arm, values) in enumerate((("base", base), ("candidate", candidate))) for line in cells(values)]
+    lines.reverse()  # the coin fell so: the candidate was measured first, and the base is still what it is compared with
     lines += [{**line, "arm": arm, "round": line["round"] + 1000 + 100 * k}
               for k, arm in enumerate(("control-base", "control")) for line in cells([9 * MS] * 6)]
     plugin = lambda build: {"plugins": [{"kind": "workload", "name": "prime", "version": "1", "build_id": build}]}
