@@ -454,6 +454,7 @@ static void test_kills(void) {
 }
 
 int main(int argc, char **argv) {
+  signal(SIGHUP, SIG_DFL); /* under nohup it is ignored, and stays so: these tests are about when it is not */
   g_test_init(&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
     g_autofree char *path = g_strconcat("/supervisor/ending/", endings[i].act, NULL);
