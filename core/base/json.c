@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns turning a JSON tree into text that every parser takes. */
+ * Owns turning a JSON tree into text that every parser takes, and what is null in one. */
 #include "base/json.h"
 #include "base/text.h"
 
@@ -112,4 +112,36 @@ char *bh_json_text(JsonNode *node, gboolean indented) {
   if (indented)
     g_string_append_c(writer.out, '\n');
   return g_string_free(writer.out, FALSE);
+}
+
+char *bh_json_put_out(JsonNode *root) {
+  char *text = bh_json_text(root, TRUE);
+  json_node_unref(root);
+  return text;
+}
+
+void bh_json_put_number(JsonObject *object, const char *key, gboolean exists, double number) {
+  if (exists && isfinite(number))
+    json_object_set_double_member(object, key, number);
+  else
+    json_object_set_null_member(object, key);
+}
+
+void bh_json_put_interval(JsonObject *object, const char *key, gboolean exists, double low, double high) {
+  if (!exists || !isfinite(low) || !isfinite(high)) {
+    json_object_set_null_member(object, key);
+    return;
+  }
+  JsonArray *interval = json_array_sized_new(2);
+  json_array_add_double_element(interval, low);
+  json_array_add_double_element(interval, high);
+  json_object_set_array_member(object, key, interval);
+}
+
+void bh_json_put_text(JsonObject *object, const char *key, const char *text) {
+  g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
+  if (valid)
+    json_object_set_string_member(object, key, valid);
+  else
+    json_object_set_null_member(object, key);
 }

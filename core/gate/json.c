@@ -2,9 +2,9 @@
  * Owns a comparison as JSON: docs/ab.md says what the keys mean, schemas/ab.schema.json checks them. */
 #include "gate/ab.h"
 #include "gate/known.h"
+#include "gate/measure.h"
 
 #include "base/json.h"
-#include "results/json-put.h"
 
 #define AB_SCHEMA 1
 
@@ -14,17 +14,6 @@ static void put_flag(JsonObject *object, const char *key, gboolean value) {
 
 static void put_count(JsonObject *object, const char *key, guint value) {
   json_object_set_int_member(object, key, value);
-}
-
-static void put_interval(JsonObject *object, const char *key, gboolean exists, double low, double high) {
-  if (!exists) {
-    json_object_set_null_member(object, key);
-    return;
-  }
-  JsonArray *interval = json_array_sized_new(2);
-  json_array_add_double_element(interval, low);
-  json_array_add_double_element(interval, high);
-  json_object_set_array_member(object, key, interval);
 }
 
 static JsonArray *texts(const GPtrArray *list) {
@@ -54,10 +43,10 @@ static JsonObject *decision_object(const BhAbCell *cell) {
   put_flag(object, "suspect", d->suspect);
   bh_json_put_text(object, "verdict", bh_verdict_name(d->verdict));
   bh_json_put_number(object, "change", TRUE, change);
-  put_interval(object, "change_ci", d->has_interval, low, high);
+  bh_json_put_interval(object, "change_ci", d->has_interval, low, high);
   bh_json_put_number(object, "shift", TRUE, d->shift);
-  put_interval(object, "shift_ci", d->has_interval, d->low, d->high);
-  put_interval(object, "shift_ci90", d->has_interval, d->low90, d->high90);
+  bh_json_put_interval(object, "shift_ci", d->has_interval, d->low, d->high);
+  bh_json_put_interval(object, "shift_ci90", d->has_interval, d->low90, d->high90);
   bh_json_put_text(object, "ci_reason", d->has_interval ? NULL : "too few pairs");
   bh_json_put_number(object, "p_worse", TRUE, d->p_worse);
   bh_json_put_number(object, "p_better", TRUE, d->p_better);
@@ -123,18 +112,6 @@ static JsonObject *arm_object(const BhAbArm *arm) {
     json_array_add_object_element(plugins, item);
   }
   json_object_set_array_member(object, "plugins", plugins);
-  return object;
-}
-
-static JsonObject *rule_object(const BhRule *rule) {
-  JsonObject *object = json_object_new();
-  put_count(object, "screen_rounds", rule->screen_rounds);
-  put_count(object, "confirm_rounds", rule->confirm_rounds);
-  bh_json_put_number(object, "screen_shift", TRUE, rule->screen_shift);
-  bh_json_put_number(object, "margin", TRUE, rule->margin);
-  bh_json_put_number(object, "q", TRUE, rule->q);
-  bh_json_put_number(object, "equivalence", TRUE, rule->equivalence);
-  bh_json_put_number(object, "equivalent_shift", TRUE, rule->equivalent_shift);
   return object;
 }
 
@@ -222,7 +199,7 @@ static void put_outcome(JsonObject *root, const BhAbReport *report) {
 char *bh_ab_json(const BhAbReport *report) {
   JsonObject *root = json_object_new();
   put_run(root, report);
-  json_object_set_object_member(root, "rule", rule_object(&report->rule));
+  json_object_set_object_member(root, "rule", bh_ab_rule_object(&report->rule));
   put_known(root, &report->rule);
   put_outcome(root, report);
   JsonNode *node = json_node_new(JSON_NODE_OBJECT);

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Owns what the `run` and `end` lines of a comparison say beyond those of a run (docs/journal.md). */
+#include "base/json.h"
 #include "gate/measure.h"
-
-static void put_text(JsonObject *object, const char *key, const char *text) {
-  g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
-  if (valid)
-    json_object_set_string_member(object, key, valid);
-  else
-    json_object_set_null_member(object, key);
-}
 
 static JsonObject *plugin_object(const BhPlugin *plugin) {
   JsonObject *object = json_object_new();
-  put_text(object, "name", plugin->name);
+  bh_json_put_text(object, "name", plugin->name);
   json_object_set_string_member(object, "kind", plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
-  put_text(object, "path", plugin->path);
-  put_text(object, "version", plugin->version);
-  put_text(object, "build_id", plugin->build_id);
+  bh_json_put_text(object, "path", plugin->path);
+  bh_json_put_text(object, "version", plugin->version);
+  bh_json_put_text(object, "build_id", plugin->build_id);
   return object;
 }
 
@@ -25,7 +18,7 @@ static JsonObject *arm_object(const BhAbTask *task, BhAbSide side) {
   JsonArray *plugins = json_array_new();
   g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL); /* set of (const BhPlugin *) */
   json_object_set_string_member(object, "kind", bh_arm_kind_name(task->arm[side]->kind));
-  put_text(object, "given", task->arm[side]->given);
+  bh_json_put_text(object, "given", task->arm[side]->given);
   for (guint i = 0; i < task->pairs->len; i++) {
     const BhCell *cell = ((const BhAbPair *)task->pairs->pdata[i])->side[side];
     const BhPlugin *used[] = {cell->workload, cell->backend};
@@ -37,7 +30,7 @@ static JsonObject *arm_object(const BhAbTask *task, BhAbSide side) {
   return object;
 }
 
-static JsonObject *rule_object(const BhRule *rule) {
+JsonObject *bh_ab_rule_object(const BhRule *rule) {
   JsonObject *object = json_object_new();
   json_object_set_int_member(object, "screen_rounds", rule->screen_rounds);
   json_object_set_int_member(object, "confirm_rounds", rule->confirm_rounds);
@@ -54,7 +47,7 @@ static JsonArray *pairs_array(const BhAbTask *task) {
   for (guint i = 0; i < task->pairs->len; i++) {
     const BhAbPair *pair = task->pairs->pdata[i];
     JsonObject *object = json_object_new();
-    put_text(object, "label", pair->label);
+    bh_json_put_text(object, "label", pair->label);
     json_object_set_string_member(object, "base", pair->side[BH_SIDE_BASE]->id);
     json_object_set_string_member(object, "candidate", pair->side[BH_SIDE_CANDIDATE]->id);
     json_array_add_object_element(array, object);
@@ -71,7 +64,7 @@ JsonObject *bh_ab_run_line(const BhAbTask *task, const char *const *argv) {
   json_object_set_object_member(arms, "candidate", arm_object(task, BH_SIDE_CANDIDATE));
   json_object_set_object_member(line, "arms", arms);
   json_object_set_boolean_member(line, "same", bh_ab_pairs_same(task->pairs));
-  json_object_set_object_member(line, "rule", rule_object(&task->rule));
+  json_object_set_object_member(line, "rule", bh_ab_rule_object(&task->rule));
   json_object_set_array_member(line, "pairs", pairs_array(task));
   json_object_set_boolean_member(line, "control", !task->no_control);
   for (guint i = 0; i < task->notes->len; i++) {
@@ -88,5 +81,5 @@ void bh_ab_put_end(JsonObject *line, const BhAbSummary *summary) {
                                 : summary->invalid     ? "invalid"
                                 : summary->out_of_time ? "budget"
                                                        : "finished");
-  put_text(line, "reason", summary->invalid);
+  bh_json_put_text(line, "reason", summary->invalid);
 }

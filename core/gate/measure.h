@@ -34,6 +34,8 @@ typedef struct {
 
 /* The `run` line: a run's of the base's plan with what makes it a comparison. Caller unrefs. */
 JsonObject *bh_ab_run_line(const BhAbTask *task, const char *const *argv);
+/* The rule's settings: in the `run` line and in the JSON report. Caller unrefs. */
+JsonObject *bh_ab_rule_object(const BhRule *rule);
 /* What the `end` line says beyond a run's. */
 void bh_ab_put_end(JsonObject *line, const BhAbSummary *summary);
 

@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "history/compare.h"
 #include "history/machine.h"
-#include "results/json-put.h"
 
 #include <math.h>
 
@@ -12,17 +11,6 @@
 
 static void put_array(JsonObject *object, const char *key, JsonArray *array) {
   json_object_set_array_member(object, key, array);
-}
-
-static void put_interval(JsonObject *object, const char *key, gboolean exists, double low, double high) {
-  if (!exists || !isfinite(low) || !isfinite(high)) {
-    json_object_set_null_member(object, key);
-    return;
-  }
-  JsonArray *interval = json_array_sized_new(2);
-  json_array_add_double_element(interval, low);
-  json_array_add_double_element(interval, high);
-  json_object_set_array_member(object, key, interval);
 }
 
 static JsonArray *runs_array(const BhCompare *compare) {
@@ -77,7 +65,7 @@ static void put_identity(JsonObject *object, const BhStoredCell *cell) {
 
 static void put_ratio(JsonObject *object, const BhCompareSide *side) {
   bh_json_put_number(object, "ratio", side->exists, side->ratio);
-  put_interval(object, "ratio_ci", side->has_interval, side->low, side->high);
+  bh_json_put_interval(object, "ratio_ci", side->has_interval, side->low, side->high);
   bh_json_put_text(object, "ratio_reason", side->why);
   json_object_set_string_member(object, "reading", bh_reading_name(side->reading));
 }
@@ -94,7 +82,7 @@ static JsonNode *side_node(const BhCompareSide *side, gboolean first) {
   json_object_set_string_member(object, "unit", cell->unit);
   json_object_set_string_member(object, "better", cell->better == BH_HIGHER ? "higher" : "lower");
   bh_json_put_number(object, "median", cell->exists, cell->median);
-  put_interval(object, "ci", cell->exists && cell->basis != BH_BASIS_NONE, cell->low, cell->high);
+  bh_json_put_interval(object, "ci", cell->exists && cell->basis != BH_BASIS_NONE, cell->low, cell->high);
   bh_json_put_text(object, "ci_basis", cell->exists ? bh_basis_name(cell->basis) : NULL);
   bh_json_put_text(object, "ci_reason", cell->why);
   json_object_set_int_member(object, "n", cell->n);

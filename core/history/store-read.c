@@ -260,22 +260,3 @@ BhStoreHistory *bh_store_history(BhStore *store, const BhStoreQuery *query, GErr
   bh_store_end(store, FALSE, NULL); /* nothing to commit */
   return ok ? g_steal_pointer(&history) : NULL;
 }
-
-GHashTable *bh_store_machine(BhStore *store, const char *machine, GError **error) {
-  g_autoptr(BhStatement) row = bh_store_prepare(store, "SELECT pairs FROM machine WHERE fingerprint = ?1", error);
-  if (!row)
-    return NULL;
-  bind(row, 1, machine);
-  GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  g_autoptr(JsonParser) parser = json_parser_new();
-  const char *text = sqlite3_step(row) == SQLITE_ROW ? (const char *)sqlite3_column_text(row, 0) : NULL;
-  JsonNode *root = text && json_parser_load_from_data(parser, text, -1, NULL) ? json_parser_get_root(parser) : NULL;
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *value;
-  if (root && JSON_NODE_HOLDS_OBJECT(root))
-    for (json_object_iter_init(&iter, json_node_get_object(root)); json_object_iter_next(&iter, &name, &value);)
-      if (JSON_NODE_HOLDS_VALUE(value) && json_node_get_value_type(value) == G_TYPE_STRING)
-        g_hash_table_insert(set, g_strdup(name), g_strdup(json_node_get_string(value)));
-  return set;
-}

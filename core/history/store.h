@@ -65,6 +65,3 @@ typedef struct {
 BhStoreHistory *bh_store_history(BhStore *store, const BhStoreQuery *query, GError **error);
 void bh_store_history_free(BhStoreHistory *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhStoreHistory, bh_store_history_free)
-
-/* What a fingerprint stands for, of (char *, char *), or NULL. */
-GHashTable *bh_store_machine(BhStore *store, const char *machine, GError **error);

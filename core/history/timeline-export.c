@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "history/timeline.h"
 #include "results/csv.h"
-#include "results/json-put.h"
 
 #define SCHEMA 1
 

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "parallel/model.h"
 #include "results/fields.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <string.h>
 

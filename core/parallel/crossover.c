@@ -3,7 +3,7 @@
  * swept parameter, crosses 1. */
 #include "parallel/formulas.h"
 #include "parallel/sweep.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>

@@ -135,11 +135,3 @@ void bh_times_estimate(const BhTimes *times, BhFormula formula, gconstpointer us
     }
   }
 }
-
-BhEstimate bh_estimate_scaled(const BhEstimate *estimate, double factor) {
-  BhEstimate scaled = *estimate;
-  scaled.value *= factor;
-  scaled.low *= factor;
-  scaled.high *= factor;
-  return scaled;
-}

@@ -41,5 +41,3 @@ void bh_times_estimate(const BhTimes *times, BhFormula formula, gconstpointer us
 /* Figures that are known without measuring (a speedup of exactly 1), or do not exist. `why` is static. */
 BhEstimate bh_estimate_exact(double value, const char *why);
 BhEstimate bh_estimate_none(const char *why);
-/* The same times a positive factor. */
-BhEstimate bh_estimate_scaled(const BhEstimate *estimate, double factor);

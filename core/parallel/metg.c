@@ -4,7 +4,7 @@
  * the largest grain: a backend measured against itself would look efficient however slow it is. */
 #include "parallel/formulas.h"
 #include "parallel/sweep.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -209,7 +209,7 @@ static JsonObject *sweep_object(const BhAnalysis *analysis, const BhSweep *sweep
     BhEstimate rate = bh_estimate_none(why);
     if (times)
       bh_times_estimate(times, rate_of, &per_run, 1, &rate);
-    bh_model_put_cell(reference, best);
+    bh_merge_put_identity(reference, best);
     bh_model_put(reference, "rate_per_s", &rate);
     json_object_set_object_member(object, "reference", reference);
     for (guint s = 0; s < sweep->series->len; s++)

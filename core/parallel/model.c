@@ -2,7 +2,7 @@
  * Owns which cells belong together, and the form of a figure in the report. */
 #include "parallel/model.h"
 #include "results/fields.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -111,21 +111,6 @@ void bh_model_put(JsonObject *object, const char *key, const BhEstimate *estimat
   }
   json_object_set_int_member(figure, "rounds", estimate->rounds);
   json_object_set_object_member(object, key, figure);
-}
-
-void bh_model_put_cell(JsonObject *object, const BhMerged *cell) {
-  const BhCellRecord *first = cell->first;
-  json_object_set_string_member(object, "id", first->id);
-  json_object_set_string_member(object, "label", first->label);
-  json_object_set_string_member(object, "workload", first->workload);
-  json_object_set_object_member(object, "params", json_object_ref(first->params));
-  json_object_set_string_member(object, "backend", first->backend);
-  json_object_set_object_member(object, "options", json_object_ref(first->options));
-  json_object_set_string_member(object, "variant", first->variant);
-  if (cell->workers > 0)
-    json_object_set_int_member(object, "workers", cell->workers);
-  else
-    json_object_set_null_member(object, "workers");
 }
 
 void bh_model_error(const BhAnalysis *analysis, const char *format, ...) {

@@ -31,8 +31,6 @@ const char *bh_family_fact(const BhMerged *cell, const char *name);
 
 /* {"value", "reason", "ci", "ci_reason", "rounds"} */
 void bh_model_put(JsonObject *object, const char *key, const BhEstimate *estimate);
-/* The keys by which a cell is known: id, label, workload, params, backend, options, variant, workers. */
-void bh_model_put_cell(JsonObject *object, const BhMerged *cell);
 void bh_model_error(const BhAnalysis *analysis, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* {"reason": ...} beside an empty list under `key`. */
 JsonObject *bh_model_section(const char *key, JsonArray *list, const char *reason_if_empty);

@@ -4,7 +4,7 @@
  * memory (a cache). Above 100 % of the roof the accounting is wrong, and that is what is said. */
 #include "parallel/formulas.h"
 #include "parallel/model.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,7 +139,7 @@ static JsonObject *cell_object(const BhAnalysis *analysis, const BhMerged *cell,
   const gboolean computes = cell->first->flops > 0, moves = cell->first->bytes > 0;
   const BhMerged *flops = computes ? best_roof(roofs, ROOF_FLOPS, cell->workers) : NULL;
   const BhMerged *bytes = moves ? best_roof(roofs, ROOF_BANDWIDTH, cell->workers) : NULL;
-  bh_model_put_cell(object, cell);
+  bh_merge_put_identity(object, cell);
   bh_json_put_number(object, "intensity", moves, moves ? cell->first->flops / cell->first->bytes : 0);
   bh_json_put_text(object, "flops_roof", flops ? flops->first->id : NULL);
   bh_json_put_text(object, "bandwidth_roof", bytes ? bytes->first->id : NULL);
@@ -173,7 +173,7 @@ static JsonObject *roof_object(const BhMerged *cell, gboolean highest) {
     bh_times_estimate(times, giga, &work, 1, &rate);
   else
     rate = bh_estimate_none(times ? "the cost model has no such work" : why);
-  bh_model_put_cell(object, cell);
+  bh_merge_put_identity(object, cell);
   json_object_set_string_member(object, "kind", bh_family_fact(cell, "roof"));
   json_object_set_string_member(object, "unit", kind == ROOF_FLOPS ? "GFLOP/s" : "GB/s");
   bh_model_put(object, "rate", &rate);

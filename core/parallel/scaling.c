@@ -3,7 +3,7 @@
  * cell's own kind with one worker. */
 #include "parallel/formulas.h"
 #include "parallel/model.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -94,7 +94,7 @@ static JsonObject *cell_object(const Scaling *scaling, const BhMerged *cell) {
   JsonArray *notes = json_array_new();
   const BhMerged *own = own_base(scaling, cell);
   const guint p = processors(scaling->analysis, cell, notes);
-  bh_model_put_cell(object, cell);
+  bh_merge_put_identity(object, cell);
   json_object_set_string_member(object, "status", bh_cell_status_name(cell->status));
   bh_json_put_text(object, "status_reason", cell->reason);
   if (p)
@@ -130,7 +130,7 @@ static JsonObject *group_object(const Scaling *scaling, const GPtrArray *cells) 
   json_object_set_object_member(object, "params", json_object_ref(first->first->params));
   if (first->base) {
     JsonObject *base = json_object_new();
-    bh_model_put_cell(base, first->base);
+    bh_merge_put_identity(base, first->base);
     json_object_set_object_member(object, "base", base);
   } else {
     json_object_set_null_member(object, "base");

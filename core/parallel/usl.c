@@ -2,7 +2,7 @@
  * Owns the fit of the Universal Scalability Law to a backend's times over its numbers of workers. */
 #include "parallel/formulas.h"
 #include "parallel/model.h"
-#include "results/json-put.h"
+#include "base/json.h"
 
 #include <math.h>
 

@@ -10,7 +10,7 @@
  * times of 0, which compare.py then compares and takes into its geometric mean. Here it is an aggregate of its own
  * name, NAME_error, with error_occurred: readers that know the key see it, no reader compares it with a time. */
 #include "results/fields.h"
-#include "results/json-put.h"
+#include "base/json.h"
 #include "results/merge.h"
 #include "results/report.h"
 

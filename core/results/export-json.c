@@ -2,32 +2,11 @@
  * Owns the JSON export: a list with one object per cell, its rounds merged. A figure that does not exist is null, with
  * the reason beside it. */
 #include "base/json.h"
-#include "results/json-put.h"
 #include "results/merge.h"
 #include "results/observed.h"
 #include "results/report.h"
 
 #include <math.h>
-
-void bh_json_put_number(JsonObject *object, const char *key, gboolean exists, double number) {
-  if (exists && isfinite(number))
-    json_object_set_double_member(object, key, number);
-  else
-    json_object_set_null_member(object, key);
-}
-
-void bh_json_put_text(JsonObject *object, const char *key, const char *text) {
-  if (text)
-    json_object_set_string_member(object, key, text);
-  else
-    json_object_set_null_member(object, key);
-}
-
-char *bh_json_put_out(JsonNode *root) {
-  char *text = bh_json_text(root, TRUE);
-  json_node_unref(root);
-  return text;
-}
 
 static JsonArray *list_of(const GArray *values) {
   JsonArray *list = json_array_sized_new(values->len);
@@ -37,16 +16,9 @@ static JsonArray *list_of(const GArray *values) {
 }
 
 static void put_interval(JsonObject *object, BhBasis basis, double low, double high, const char *why) {
-  if (basis != BH_BASIS_NONE) {
-    JsonArray *interval = json_array_sized_new(2);
-    json_array_add_double_element(interval, low);
-    json_array_add_double_element(interval, high);
-    json_object_set_array_member(object, "ci", interval);
-    json_object_set_null_member(object, "ci_reason");
-  } else {
-    json_object_set_null_member(object, "ci");
-    bh_json_put_text(object, "ci_reason", why ? why : "not known");
-  }
+  const gboolean exists = basis != BH_BASIS_NONE;
+  bh_json_put_interval(object, "ci", exists, low, high);
+  bh_json_put_text(object, "ci_reason", exists ? NULL : why ? why : "not known");
   bh_json_put_text(object, "ci_basis", bh_basis_name(basis));
 }
 
@@ -150,19 +122,8 @@ static void put_decided(JsonObject *object, const BhMerged *cell) {
 }
 
 static JsonObject *cell_object(const BhMerged *cell, const GPtrArray *counters) {
-  const BhCellRecord *first = cell->first;
   JsonObject *object = json_object_new();
-  json_object_set_string_member(object, "id", first->id);
-  json_object_set_string_member(object, "label", first->label);
-  json_object_set_string_member(object, "workload", first->workload);
-  json_object_set_object_member(object, "params", json_object_ref(first->params));
-  json_object_set_string_member(object, "backend", first->backend);
-  json_object_set_object_member(object, "options", json_object_ref(first->options));
-  json_object_set_string_member(object, "variant", first->variant);
-  if (cell->workers > 0)
-    json_object_set_int_member(object, "workers", cell->workers);
-  else
-    json_object_set_null_member(object, "workers");
+  bh_merge_put_identity(object, cell);
   json_object_set_boolean_member(object, "baseline", cell->baseline);
   json_object_set_string_member(object, "status", bh_cell_status_name(cell->status));
   bh_json_put_text(object, "reason", cell->reason);

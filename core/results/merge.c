@@ -380,3 +380,18 @@ gboolean bh_merge_rate(const BhMerged *cell, double per_run, double *ret_per_sec
   *ret_per_second = per_run / (cell->steady.median * 1e-9);
   return isfinite(*ret_per_second);
 }
+
+void bh_merge_put_identity(JsonObject *object, const BhMerged *cell) {
+  const BhCellRecord *first = cell->first;
+  json_object_set_string_member(object, "id", first->id);
+  json_object_set_string_member(object, "label", first->label);
+  json_object_set_string_member(object, "workload", first->workload);
+  json_object_set_object_member(object, "params", json_object_ref(first->params));
+  json_object_set_string_member(object, "backend", first->backend);
+  json_object_set_object_member(object, "options", json_object_ref(first->options));
+  json_object_set_string_member(object, "variant", first->variant);
+  if (cell->workers > 0)
+    json_object_set_int_member(object, "workers", cell->workers);
+  else
+    json_object_set_null_member(object, "workers");
+}

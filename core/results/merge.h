@@ -65,3 +65,6 @@ gboolean bh_merge_interval(const BhMerged *cell, const double *values, guint n, 
 GPtrArray *bh_merge_cells(const BhResults *results);
 /* items, flops or bytes of one run per second at the steady median; FALSE: no model, no figure, or no time. */
 gboolean bh_merge_rate(const BhMerged *cell, double per_run, double *ret_per_second);
+/* Adds the keys by which exports and reports name a cell: id, label, workload, params, backend, options, variant,
+ * workers. */
+void bh_merge_put_identity(JsonObject *object, const BhMerged *cell);

@@ -50,47 +50,6 @@ double bh_sorted_quantile(const double *x, guint n, double q) {
   return bh_sorted_to_double(x[below] + (at - below) * ((long double)x[below + 1] - x[below]));
 }
 
-static void swap(double *a, double *b) {
-  const double held = *a;
-  *a = *b;
-  *b = held;
-}
-
-/* Hoare's selection; the middle of three as the pivot, so that ordered input is no bad case. */
-double bh_sorted_select(double *x, guint64 n, guint64 k) {
-  guint64 low = 0, high = n - 1;
-  while (low < high) {
-    const guint64 middle = low + (high - low) / 2;
-    if (x[middle] < x[low])
-      swap(&x[middle], &x[low]);
-    if (x[high] < x[low])
-      swap(&x[high], &x[low]);
-    if (x[high] < x[middle])
-      swap(&x[high], &x[middle]);
-    const double pivot = x[middle];
-    guint64 i = low, j = high;
-    while (i <= j) {
-      while (x[i] < pivot)
-        i++;
-      while (x[j] > pivot)
-        j--;
-      if (i > j)
-        break;
-      swap(&x[i++], &x[j]);
-      if (j == 0)
-        break;
-      j--;
-    }
-    if (k <= j)
-      high = j;
-    else if (k >= i)
-      low = i;
-    else
-      break;
-  }
-  return x[k];
-}
-
 double bh_sorted_normal_quantile(double p) {
   double low = -39, high = 39; /* beyond, the tail is less than the least double */
   for (guint i = 0; i < 120 && low < high; i++) {

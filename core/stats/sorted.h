@@ -7,8 +7,6 @@ void bh_sorted_sort(double *x, guint n);          /* ascending, in place */
 double *bh_sorted_copy(const double *x, guint n); /* caller frees */
 double bh_sorted_median(const double *sorted, guint n);
 double bh_sorted_quantile(const double *sorted, guint n, double q); /* type 7 */
-/* The k-th smallest (from 0) in linear time; reorders x. */
-double bh_sorted_select(double *x, guint64 n, guint64 k);
 /* Rounds to double; what is beyond its range becomes +-DBL_MAX. */
 double bh_sorted_to_double(long double x);
 /* z with P(Z <= z) = p for a standard normal Z, 0 < p < 1. */

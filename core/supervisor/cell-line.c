@@ -2,6 +2,7 @@
  * Owns the meaning of what was seen: which status a cell ended in, why, and the journal line that says so. */
 #include "supervisor/cell-line.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "results/results.h"
 
@@ -153,13 +154,6 @@ static JsonObject *values_object(const GPtrArray *table, const GPtrArray *values
   return object;
 }
 
-static void set_text(JsonObject *line, const char *key, const char *text) {
-  if (text)
-    json_object_set_string_member(line, key, text);
-  else
-    json_object_set_null_member(line, key);
-}
-
 /* The worker's value of `key`, else `fallback` (taken). */
 static void set_from(JsonObject *line, JsonObject *result, const char *key, JsonNode *fallback) {
   JsonNode *node = result ? json_object_get_member(result, key) : NULL;
@@ -236,12 +230,12 @@ static void set_log(JsonObject *line, JsonObject *result, const BhOutcome *out) 
 
 static void set_identity(JsonObject *line, const BhCell *cell, guint round, JsonObject *result) {
   json_object_set_string_member(line, "type", "cell");
-  set_text(line, "id", cell->id);
+  bh_json_put_text(line, "id", cell->id);
   g_autofree char *label = g_utf8_make_valid(cell->label, -1);
-  set_text(line, "label", label);
-  set_text(line, "workload", cell->workload->name);
+  bh_json_put_text(line, "label", label);
+  bh_json_put_text(line, "workload", cell->workload->name);
   json_object_set_object_member(line, "params", values_object(cell->workload->params, cell->params));
-  set_text(line, "backend", cell->backend->name);
+  bh_json_put_text(line, "backend", cell->backend->name);
   json_object_set_object_member(line, "options", values_object(cell->backend->params, cell->options));
   JsonNode *variant = json_node_new(JSON_NODE_VALUE);
   json_node_set_string(variant, cell->variant ? cell->variant : "portable");
@@ -267,7 +261,7 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   const Verdict verdict = judge(cell, out, &result);
   set_identity(line, cell, round, result);
   json_object_set_string_member(line, "status", bh_cell_status_name(verdict.status));
-  set_text(line, "reason", verdict.reason);
+  bh_json_put_text(line, "reason", verdict.reason);
   json_object_set_boolean_member(line, "baseline", cell->baseline);
   json_object_set_string_member(line, "primary", cell->measure.primary ? cell->measure.primary : "wall");
   set_from(line, result, "primary_reason", json_node_new(JSON_NODE_NULL));
@@ -287,10 +281,10 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   set_flags(line, result, out);
   set_from(line, result, "kernels", empty(JSON_NODE_ARRAY));
   set_log(line, result, out);
-  set_text(line, "signal", verdict.signal);
-  set_text(line, "stderr_tail", verdict.status == BH_CELL_OK ? NULL : out->stderr_tail);
+  bh_json_put_text(line, "signal", verdict.signal);
+  bh_json_put_text(line, "stderr_tail", verdict.status == BH_CELL_OK ? NULL : out->stderr_tail);
   json_object_set_int_member(line, "wall_ns", out->wall_ns);
-  set_text(line, "started", out->started);
+  bh_json_put_text(line, "started", out->started);
   if (result)
     set_unknown(line, result);
   g_free(verdict.reason);

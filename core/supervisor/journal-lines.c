@@ -17,15 +17,6 @@ char *bh_journal_now_text(void) {
   return g_strdup_printf("%s.%03dZ", seconds, g_date_time_get_microsecond(now) / 1000);
 }
 
-/* Text from outside (argv, paths) may be in any encoding; JSON is UTF-8. */
-static void set_text(JsonObject *object, const char *key, const char *text) {
-  g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
-  if (valid)
-    json_object_set_string_member(object, key, valid);
-  else
-    json_object_set_null_member(object, key);
-}
-
 static void set_now(JsonObject *line, const char *key) {
   g_autofree char *now = bh_journal_now_text();
   json_object_set_string_member(line, key, now);
@@ -85,12 +76,12 @@ static JsonArray *plugins_array(const BhPlan *plan) {
   for (guint i = 0; i < used->len; i++) {
     const BhPlugin *plugin = used->pdata[i];
     JsonObject *object = json_object_new();
-    set_text(object, "name", plugin->name);
+    bh_json_put_text(object, "name", plugin->name);
     json_object_set_string_member(object, "kind", plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
-    set_text(object, "path", plugin->path);
-    set_text(object, "version", plugin->version);
-    set_text(object, "build_id", plugin->build_id);
-    set_text(object, "compiler", plugin->compiler);
+    bh_json_put_text(object, "path", plugin->path);
+    bh_json_put_text(object, "version", plugin->version);
+    bh_json_put_text(object, "build_id", plugin->build_id);
+    bh_json_put_text(object, "compiler", plugin->compiler);
     JsonArray *loaded = json_array_new();
     for (char **name = plugin->loaded; name && *name; name++) {
       g_autofree char *valid = g_utf8_make_valid(*name, -1);
@@ -109,9 +100,9 @@ JsonObject *bh_journal_run_line(const BhPlan *plan, const char *const *argv) {
   set_now(line, "started");
   set_argv(line, argv);
   JsonObject *matrix = json_object_new();
-  set_text(matrix, "path", plan->matrix_path);
-  set_text(matrix, "name", plan->name);
-  set_text(matrix, "text", plan->matrix_text);
+  bh_json_put_text(matrix, "path", plan->matrix_path);
+  bh_json_put_text(matrix, "name", plan->name);
+  bh_json_put_text(matrix, "text", plan->matrix_text);
   json_object_set_object_member(line, "matrix", matrix);
   json_object_set_int_member(line, "seed", (gint64)plan->seed);
   json_object_set_boolean_member(line, "strict", plan->strict);
@@ -167,7 +158,7 @@ JsonObject *bh_journal_round_line(gint round, const char *started, const BhDistu
   JsonArray *flags = json_array_new();
   bh_disturbance_add_flags(disturbance, flags);
   json_object_set_array_member(line, "flags", flags);
-  set_text(line, "disturbed", bh_disturbance_rejects(disturbance));
+  bh_json_put_text(line, "disturbed", bh_disturbance_rejects(disturbance));
   json_object_set_boolean_member(line, "rejected", rejected);
   return line;
 }

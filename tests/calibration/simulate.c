@@ -53,7 +53,7 @@ typedef struct {
   guint runs, threads;
   guint64 seed;
   gboolean json, peers, quick, definitions;
-  const char *only;
+  char *only;
   BhRule rule;
 } Options;
 
@@ -425,5 +425,6 @@ int main(int argc, char **argv) {
     g_print("%s", text);
   if (ran == 0)
     g_printerr("simulate: no setting is named '%s'\n", options.only);
+  g_free(options.only);
   return ran == 0 ? 64 : broken > 0;
 }

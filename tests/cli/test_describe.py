@@ -54,7 +54,7 @@ def test_why_it_cannot_run_here():
 
 
 def test_did_you_mean():
-    result = run("describe", "bad-backnd", BENCHHOST_PLUGIN_PATH=FIXTURES, BENCHHOST_PROBE_TIMEOUT_MS=1000)
+    result = run("describe", "bad-backnd", BENCHHOST_PLUGIN_PATH=FIXTURES, BENCHHOST_PROBE_TIMEOUT_MS=5000)
     assert result.returncode == 64
     assert "did you mean 'bad-backend'?" in result.stderr
 
