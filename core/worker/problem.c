@@ -88,6 +88,10 @@ static gboolean check_kernels(const bh_problem *p, GError **error) {
       REFUSE("kernel %u has no name", i);
     if (!k->host && !k->source && !k->variants)
       REFUSE("kernel %s has neither host code, nor source, nor variants", k->name);
+    if (k->source && (!k->entry || !k->source_bytes || !k->shape))
+      REFUSE("kernel %s has a source but no `entry`, `source_bytes` or `shape` (see benchhost/kernel.h)", k->name);
+    if (k->program)
+      REFUSE("kernel %s: `program` is the host's to set; give it in a variant", k->name);
     if (!check_uses(p, k->name, k->uses, k->n_uses, error))
       return FALSE;
   }
@@ -195,11 +199,18 @@ void bh_problem_free(BhProblem *problem) {
   g_free(problem);
 }
 
+/* One for this very target goes before one for all devices. */
 static const bh_variant *find_variant(const bh_kernel *kernel, const char *name, const char *target) {
-  for (const bh_variant *v = kernel->variants; v && v->name; v++)
-    if (!strcmp(v->name, name) && (!target || !g_strcmp0(v->target, target)))
+  const bh_variant *any = NULL;
+  for (const bh_variant *v = kernel->variants; v && v->name; v++) {
+    if (strcmp(v->name, name))
+      continue;
+    if (!g_strcmp0(v->target, target))
       return v;
-  return NULL;
+    if (!any && !g_strcmp0(v->target, "device") && strcmp(target, "host"))
+      any = v;
+  }
+  return any;
 }
 
 static char *known_variants(const BhProblem *problem) {
@@ -223,6 +234,8 @@ bh_status bh_problem_choose(BhProblem *problem, const char *name, const char *ta
         return status;
       if (on_host)
         kernel->host = variant->host;
+      else
+        kernel->program = variant->program;
       kernel->setup = variant->setup;
       kernel->teardown = variant->teardown;
       problem->chosen[i] = variant->name;

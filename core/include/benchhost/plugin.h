@@ -195,12 +195,22 @@ typedef bh_status (*bh_setup)(const bh_host *, const bh_args *, uint64_t items, 
 /* [host] After the last run, where the state lives in the host's process; a worker's process just ends. */
 typedef void (*bh_teardown)(void *state);
 
-typedef struct bh_program bh_program; /* a device program (vendor library on a backend's stream): benchhost/device.h, to come */
+typedef struct bh_program bh_program; /* a device program, such as a vendor library on a backend's stream: benchhost/device.h */
+
+/* What a device backend must know of a kernel's source: benchhost/kernel.h writes one for each kernel. */
+typedef enum {
+  BH_BY_LANE = 1, /* any number of lanes; REDUCE and SCRATCH parts are a lane's */
+  BH_BY_GROUP     /* groups of exactly `lanes` lanes; such parts are a group's */
+} bh_kernel_by;
+typedef struct {
+  bh_kernel_by by;
+  uint32_t lanes; /* BH_BY_GROUP: a power of two in a REDUCE kernel; BH_BY_LANE: 0 */
+} bh_kernel_shape;
 
 /* Another implementation of a kernel, chosen by name in the matrix (`variant: openblas`) and never silently. */
 typedef struct {
   const char *name;    /* NULL ends the list */
-  const char *target;  /* which backends can run it: "host", "cuda", ... (bh_backend.target) */
+  const char *target;  /* which backends can run it: "host", "cuda", ... (bh_backend.target); "device": all but "host" */
   const char *summary; /* one line */
   bh_status (*probe)(const bh_host *); /* [host] can it run here (instruction set, library)? NULL: always */
   bh_chunk host;                       /* target "host" */
@@ -214,9 +224,12 @@ typedef struct {
   bh_chunk host;      /* the variant named "portable" on target "host" */
   const bh_use *uses; /* at most BH_MAX_USES */
   uint32_t n_uses;
-  const char *source; /* the kernel's own text for device compilers, or NULL: such backends answer "unsupported" */
-  uint64_t source_bytes;
-  const char *entry;          /* the function's name in it */
+  const char *source; /* the kernel's own text for device compilers, or NULL: such backends answer "unsupported", unless
+                       * there is a program */
+  uint64_t source_bytes;          /* without a closing zero */
+  const char *entry;              /* the function's name in it */
+  const bh_kernel_shape *shape;   /* with `source`: how it takes items */
+  const bh_program *program;      /* the chosen variant's, set by the host: takes the place of `source`; else NULL */
   const bh_variant *variants; /* or NULL */
   bh_setup setup;             /* of `host`; the host puts the chosen variant's here, as it does with `host` */
   bh_teardown teardown;
@@ -270,7 +283,7 @@ typedef bh_status (*bh_member)(const void *state, bh_team *, const bh_args *);
 
 /* ---- A workload says what there is to do ---- */
 
-#define BH_EFFECTS UINT32_C(1)  /* bh_problem.flags: kernels act outside their regions (files, processes): host targets only */
+#define BH_EFFECTS UINT32_C(1)  /* bh_problem.flags: kernels' host code acts outside its regions (files, processes, heap) */
 #define BH_BLOCKING UINT32_C(2) /* workers mostly wait (sleep, I/O): more workers than cores is no over-subscription */
 #define BH_REPEATABLE UINT32_C(4) /* `prepare` restores nothing: a sample may hold many runs after one `prepare` */
 
