@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The contract's structs as ABI 0.1 froze them on 64-bit machines: a change here means a new BH_ABI. */
+ * The contract's structs as ABI 0.2 froze them on 64-bit machines: a change here means a new BH_ABI. */
 #include <benchhost/plugin.h>
 #include <glib.h>
 #include <string.h>
@@ -14,12 +14,12 @@ static void test_head_is_first_for_ever(void) {
   g_assert_cmpint(memcmp("BHH1", &(guint32){GUINT32_TO_LE(BH_MAGIC)}, 4), ==, 0);
 }
 
-static void test_abi_0_1(void) {
+static void test_abi_0_2(void) {
   if (sizeof(void *) != 8) {
     g_test_skip("sizes are written down for 64-bit machines");
     return;
   }
-  g_assert_cmphex(BH_ABI, ==, 0x00000001);
+  g_assert_cmphex(BH_ABI, ==, 0x00000002);
   g_assert_cmpuint(sizeof(bh_plugin_info), ==, 64);
   g_assert_cmpuint(sizeof(bh_workload), ==, 56);
   g_assert_cmpuint(sizeof(bh_backend), ==, 88);
@@ -27,7 +27,7 @@ static void test_abi_0_1(void) {
   g_assert_cmpuint(sizeof(bh_value), ==, 40);
   g_assert_cmpuint(sizeof(bh_region), ==, 64);
   g_assert_cmpuint(sizeof(bh_use), ==, 32);
-  g_assert_cmpuint(sizeof(bh_kernel), ==, 80);
+  g_assert_cmpuint(sizeof(bh_kernel), ==, 96);
   g_assert_cmpuint(sizeof(bh_loop), ==, 48);
   g_assert_cmpuint(sizeof(bh_args), ==, 32);
   g_assert_cmpuint(sizeof(bh_problem), ==, 128);
@@ -42,6 +42,6 @@ static void test_abi_0_1(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/abi/head", test_head_is_first_for_ever);
-  g_test_add_func("/abi/0.1", test_abi_0_1);
+  g_test_add_func("/abi/0.2", test_abi_0_2);
   return g_test_run();
 }
