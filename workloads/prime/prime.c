@@ -5,6 +5,7 @@
  * with the kernel: a deterministic Miller-Rabin test, and a sieve.
  */
 #include "prime.k.h"
+#include "prime.k.inc"
 #include <benchhost/plugin.h>
 
 #include <inttypes.h>
@@ -14,16 +15,10 @@
 #define PRIME_LARGEST 2147302921u /* 46339^2: the next odd divisor's square still fits in 32 bits */
 #define PRIME_TRIALS 4096u
 
-static void prime_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
-  prime_params p = *(const prime_params *)args->params;
-  uint32_t *answers = args->region[0];
-  for (uint64_t i = begin; i < end; i++)
-    answers[i] = prime_item(i, p);
-}
-
 static const bh_use prime_uses[] = {
     {.region = 0, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(uint32_t)}};
-static const bh_kernel prime_kernels[] = {{.name = "prime", .host = prime_chunk, .uses = prime_uses, .n_uses = 1}};
+static const bh_kernel prime_kernels[] = {
+    {.name = "prime", BH_KERNEL_DEVICE(prime, prime_source), .uses = prime_uses, .n_uses = 1}};
 
 typedef struct {
   const bh_host *host;
@@ -111,11 +106,11 @@ static bh_status prime_check_code(const prime_state *s) {
   prime_params params = {.variable = 1};
   const bh_args args = {.region = regions, .params = &params, .workers = 1};
   uint32_t near = s->params.number < 8 ? 0 : s->params.number - 8;
-  prime_chunk(&args, 0, PRIME_TRIALS);
+  prime(&args, 0, PRIME_TRIALS);
   for (uint32_t i = 0; i < PRIME_TRIALS + 16; i++) {
     uint32_t n = i < PRIME_TRIALS ? i : near + (i - PRIME_TRIALS);
     uint32_t expected = n * 2 + (uint32_t)prime_miller_rabin(n);
-    uint32_t found = i < PRIME_TRIALS ? answers[i] : prime_item(n, params);
+    uint32_t found = i < PRIME_TRIALS ? answers[i] : prime_answer(n, params);
     if (n <= PRIME_LARGEST && found != expected)
       return s->host->stop(s->host, BH_WRONG,
                            "the kernel, asked about %" PRIu32 " besides the run: expected %" PRIu32

@@ -175,6 +175,34 @@ static inline float bh_float_of_bits(uint32_t x) {
 }
 #endif
 
+/* ---- Time: nanoseconds of the host's CLOCK_MONOTONIC, where a kernel can read a clock at all (not in OpenCL C) ---- */
+
+#if defined(BH_ON_CUDA)
+#define BH_HAS_CLOCK 1
+__device__ long long bh_clock_offset_ns; /* what to add to the device's clock; the backend sets it */
+BH_FN uint64_t bh_clock_ns(void) {
+  unsigned long long now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return (uint64_t)((long long)now + *(volatile long long *)&bh_clock_offset_ns);
+}
+/* About so long, at most a millisecond; for loops that look at the clock. */
+#define BH_NAP(ns) __nanosleep((unsigned int)((ns) < 1000000 ? (ns) : 1000000))
+#elif defined(BH_ON_TWIN)
+#define BH_HAS_CLOCK 1
+extern uint64_t bh_twin_clock_ns(void); /* the caller's */
+#define bh_clock_ns() bh_twin_clock_ns()
+#define BH_NAP(ns) (void)(ns)
+#elif defined(BH_ON_HOST)
+#include <time.h>
+#define BH_HAS_CLOCK 1
+static inline uint64_t bh_clock_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+#define BH_NAP(ns) (void)(ns)
+#endif
+
 /* ---- Opening a kernel: its arguments by target. T *b0, b1, ...: the uses; s0, s1, ...: bytes of a private part, 0 for
  * what everybody shares; p: the parameters. ---- */
 
