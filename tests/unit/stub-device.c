@@ -93,15 +93,6 @@ static bh_status stub_alloc(bh_device *d, uint64_t bytes, bh_buffer **ret_buffer
   return BH_OK;
 }
 
-static void stub_release(bh_device *d, bh_buffer *buffer) {
-  StubDevice *s = STUB(d);
-  if (!buffer)
-    return;
-  note(s, "release %" G_GUINT64_FORMAT, buffer->size);
-  not_in_enqueue(s, "release");
-  g_assert_true(g_ptr_array_remove(s->buffers, buffer)); /* which frees it */
-}
-
 static bh_status stub_memory(bh_device *d, uint64_t *ret_free, uint64_t *ret_total) {
   note(STUB(d), "memory");
   *ret_free = *ret_total = UINT64_C(1) << 40;
@@ -204,6 +195,16 @@ static bh_status drain(StubDevice *s) {
   }
   g_ptr_array_set_size(s->queue, 0);
   return s->lost ? s->device.host->stop(s->device.host, BH_FAIL, "the device is lost") : BH_OK;
+}
+
+static void stub_release(bh_device *d, bh_buffer *buffer) {
+  StubDevice *s = STUB(d);
+  if (!buffer)
+    return;
+  note(s, "release %" G_GUINT64_FORMAT, buffer->size);
+  not_in_enqueue(s, "release");
+  drain(s); /* what may use it */
+  g_assert_true(g_ptr_array_remove(s->buffers, buffer)); /* which frees it */
 }
 
 static bh_status stub_finish(bh_device *d) {
