@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The functions of cuBLAS that chunk-mean uses, on host memory and a StubStream: arguments are checked, calls are noted on the
- * stream, a chosen one fails, and handles are counted. */
+ * The functions of cuBLAS that chunk-mean uses, on host memory and a StubStream: arguments are checked, calls are noted
+ * on the stream, a chosen one fails, and handles are counted. */
 #include "stub-device.h"
 
 #include <string.h>

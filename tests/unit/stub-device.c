@@ -18,7 +18,7 @@ typedef struct {
   void *into; /* COPY */
   const void *from;
   guint64 bytes;
-  char *own; /* COPY: what `from` points to if the caller's memory may change; LAUNCH: the parameters */
+  char *own;               /* COPY: what `from` points to if the caller's memory may change; LAUNCH: the parameters */
   const bh_kernel *kernel; /* LAUNCH */
   void *region[BH_MAX_USES];
   guint64 begin, end;
@@ -118,7 +118,8 @@ static bh_status stub_upload(bh_device *d, bh_buffer *buffer, uint64_t offset, c
   note(STUB(d), "upload %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, bytes, offset);
   check_span(buffer, offset, bytes);
   char *own = g_memdup2(from, bytes);
-  return enqueue(STUB(d), (StubWork){.kind = WORK_COPY, .into = buffer->bytes + offset, .from = own, .bytes = bytes, .own = own});
+  return enqueue(
+      STUB(d), (StubWork){.kind = WORK_COPY, .into = buffer->bytes + offset, .from = own, .bytes = bytes, .own = own});
 }
 
 static bh_status stub_download(bh_device *d, const bh_buffer *buffer, uint64_t offset, void *into, uint64_t bytes) {
@@ -203,7 +204,7 @@ static void stub_release(bh_device *d, bh_buffer *buffer) {
     return;
   note(s, "release %" G_GUINT64_FORMAT, buffer->size);
   not_in_enqueue(s, "release");
-  drain(s); /* what may use it */
+  drain(s);                                              /* what may use it */
   g_assert_true(g_ptr_array_remove(s->buffers, buffer)); /* which frees it */
 }
 
@@ -251,13 +252,28 @@ static void stream_enqueue(StubStream *stream, void (*work)(void *arg), void *ar
   g_ptr_array_add(((StubDevice *)stream->owner)->queue, g_memdup2(&piece, sizeof piece));
 }
 
-StubDevice *stub_device_new(const bh_host *host, const bh_problem *problem, void *const *views, guint index, guint count) {
+StubDevice *stub_device_new(const bh_host *host, const bh_problem *problem, void *const *views, guint index,
+                            guint count) {
   StubDevice *s = g_new0(StubDevice, 1);
-  s->device = (bh_device){.size = sizeof(bh_device), .index = index, .count = count, .target = "stub", .host = host,
-                          .problem = problem, .alloc = stub_alloc, .release = stub_release, .memory = stub_memory,
-                          .region = stub_region, .upload = stub_upload, .download = stub_download,
-                          .launch = stub_launch, .host_func = stub_host_func, .pinned = stub_pinned,
-                          .unpin = stub_unpin, .finish = stub_finish, .native = stub_native, .address = stub_address,
+  s->device = (bh_device){.size = sizeof(bh_device),
+                          .index = index,
+                          .count = count,
+                          .target = "stub",
+                          .host = host,
+                          .problem = problem,
+                          .alloc = stub_alloc,
+                          .release = stub_release,
+                          .memory = stub_memory,
+                          .region = stub_region,
+                          .upload = stub_upload,
+                          .download = stub_download,
+                          .launch = stub_launch,
+                          .host_func = stub_host_func,
+                          .pinned = stub_pinned,
+                          .unpin = stub_unpin,
+                          .finish = stub_finish,
+                          .native = stub_native,
+                          .address = stub_address,
                           .library = stub_library};
   s->stream = (StubStream){.owner = s, .note = stream_note, .enqueue = stream_enqueue};
   s->calls = g_ptr_array_new_with_free_func(g_free);
@@ -332,8 +348,7 @@ bh_status stub_device_run(StubDevice *s, const bh_program *program, uint32_t loo
                           guint runs) {
   void *state = NULL;
   uint64_t bytes = 0;
-  bh_status status =
-      program->footprint ? program->footprint(s->device.host, s->device.problem, loop, &bytes) : BH_OK;
+  bh_status status = program->footprint ? program->footprint(s->device.host, s->device.problem, loop, &bytes) : BH_OK;
   if (status != BH_OK)
     return status;
   status = program->prepare(&s->device, loop, &state);

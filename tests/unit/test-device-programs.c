@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The device programs of files and chunk-mean on the stub of a device: the order of their calls, results by the workloads'
- * own verify, and every call failing once: nothing may be left behind. */
+ * The device programs of files and chunk-mean on the stub of a device: the order of their calls, results by the
+ * workloads' own verify, and every call failing once: nothing may be left behind. */
 #include "stub-device.h"
 #include "workload-fixture.h"
 

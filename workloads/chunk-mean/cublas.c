@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The means of equal chunks are one matrix-vector product: the chunks are the columns of a matrix, the vector holds 1/n.
- * cuBLAS does it on the backend's own stream. It is loaded when a cell asks for it; nothing of CUDA is needed to build.
+ * The means of equal chunks are one matrix-vector product: the chunks are the columns of a matrix, the vector holds
+ * 1/n. cuBLAS does it on the backend's own stream. It is loaded when a cell asks for it; nothing of CUDA is needed to
+ * build.
  */
 #include "cublas.h"
 #include <benchhost/device.h>
@@ -39,12 +40,9 @@ static bh_status cublas_load(bh_device *d, cublas_functions *ret_call) {
   const struct {
     const char *name;
     void *into;
-  } wanted[] = {{"cublasCreate_v2", &ret_call->create},
-                {"cublasDestroy_v2", &ret_call->destroy},
-                {"cublasSetStream_v2", &ret_call->set_stream},
-                {"cublasSetWorkspace_v2", &ret_call->set_workspace},
-                {"cublasGetVersion_v2", &ret_call->version},
-                {"cublasDgemv_v2", &ret_call->dgemv},
+  } wanted[] = {{"cublasCreate_v2", &ret_call->create},        {"cublasDestroy_v2", &ret_call->destroy},
+                {"cublasSetStream_v2", &ret_call->set_stream}, {"cublasSetWorkspace_v2", &ret_call->set_workspace},
+                {"cublasGetVersion_v2", &ret_call->version},   {"cublasDgemv_v2", &ret_call->dgemv},
                 {"cublasGetStatusString", &ret_call->text}};
   void *library = d->library(d, "libcublas.so.13|libcublas.so.12");
   if (!library)
@@ -113,8 +111,9 @@ static bh_status cublas_open_handle(cublas_state *s, bh_device *d) {
   if (status == BH_OK)
     status = cublas_check(s, d, "cublasSetStream", s->call.set_stream(s->handle, d->native(d, "cuda.stream")));
   if (status == BH_OK) /* after the stream, which takes the workspace away */
-    status = cublas_check(s, d, "cublasSetWorkspace",
-                          s->call.set_workspace(s->handle, (void *)d->address(d, s->workspace), CUBLAS_WORKSPACE_BYTES));
+    status =
+        cublas_check(s, d, "cublasSetWorkspace",
+                     s->call.set_workspace(s->handle, (void *)d->address(d, s->workspace), CUBLAS_WORKSPACE_BYTES));
   if (status == BH_OK)
     status = cublas_check(s, d, "cublasGetVersion", s->call.version(s->handle, &version));
   if (status == BH_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * files on a device: the letters are made there, a batch of files at a time, and the host writes the files in order, by
- * the same code as on the host. The stream cannot make the next letters while it waits for the host, so the host's part of
- * it only hands the batch to a writer thread; two page-locked slots let the one be filled while the other is written.
+ * the same code as on the host. The stream cannot make the next letters while it waits for the host, so the host's part
+ * of it only hands the batch to a writer thread; two page-locked slots let the one be filled while the other is
+ * written.
  *
  *   stream:  letters 0, copy to slot 0, hand over 0, letters 1, copy to slot 1, hand over 1 (waits for writer 0), ...
  *   writer:                                         files of batch 0 ................ | files of batch 1 ...
