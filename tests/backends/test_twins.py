@@ -90,4 +90,4 @@ def test_broken_is_noticed(tmp_path, mutant):
 
 def test_every_kernel_file_has_a_case():
     with_kernels = {path.name[:-4] for path in pathlib.Path(SOURCE / "workloads").glob("*/*.k.h")}
-    assert with_kernels <= set(CASES)
+    assert with_kernels - {"files"} == set(CASES)  # that one's kernel is a step of its device program

@@ -7,6 +7,7 @@
  */
 #include "chunk-mean.k.h"
 #include "chunk-mean.k.inc"
+#include "cublas.h"
 #include <benchhost/plugin.h>
 #include <benchhost/random.h>
 
@@ -60,6 +61,10 @@ static const bh_variant chunk_mean_variants[] = {{.name = "simd",
                                                   .summary = "sixteen sums at once (AVX2 on x86)",
                                                   .probe = chunk_mean_probe_simd,
                                                   .host = chunk_mean_simd},
+                                                 {.name = "cublas",
+                                                  .target = "cuda",
+                                                  .summary = "one matrix-vector product; chunks of equal length",
+                                                  .program = &chunk_mean_cublas},
                                                  {.name = NULL}};
 
 typedef struct {
