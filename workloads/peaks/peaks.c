@@ -105,15 +105,10 @@ static const bh_use reread_uses[] = {
 
 /* On devices: peaks.k.h, of one shape. */
 #define PEAKS_KERNEL(id, n)                                                                                            \
-  {.name = #id,                                                                                                        \
-   .host = portable_##id,                                                                                              \
-   .source = peaks_source,                                                                                             \
-   .source_bytes = sizeof peaks_source - 1,                                                                            \
-   .entry = "peaks_" #id,                                                                                              \
-   .shape = &peaks_shape,                                                                                              \
-   .uses = id##_uses,                                                                                                  \
-   .n_uses = (n),                                                                                                      \
-   .variants = id##_variants}
+  {                                                                                                                    \
+    .name = #id, .host = portable_##id, .source = peaks_source, .source_bytes = sizeof peaks_source - 1,               \
+    .entry = "peaks_" #id, .shape = &peaks_shape, .uses = id##_uses, .n_uses = (n), .variants = id##_variants          \
+  }
 typedef enum { K_FMA_DOUBLE = 0, K_FMA_SINGLE, K_READ, K_WRITE, K_COPY, K_TRIAD, K_REREAD } peaks_kernel;
 static const bh_kernel kernels[] = {[K_FMA_DOUBLE] = PEAKS_KERNEL(fma_double, 1),
                                     [K_FMA_SINGLE] = PEAKS_KERNEL(fma_single, 1),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * squares.k.h - the kernel of squares: one item's sum of squares of random floats. On the host sixteen sums at once, which
- * compilers make vectors of; on a device a group of lanes for each item. Arithmetic only.
+ * squares.k.h - the kernel of squares: one item's sum of squares of random floats. On the host sixteen sums at once,
+ * which compilers make vectors of; on a device a group of lanes for each item. Arithmetic only.
  */
 #ifndef SQUARES_K_H
 #define SQUARES_K_H
@@ -87,21 +87,21 @@ BH_FN void squares_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL float 
                          squares_params p) {
   const uint64_t pairs = p.draws / 2, first = item * ((p.draws + 1) / 2);
   BH_LANES(t, SQUARES_GROUP)
-    parts[t] = squares_lane(p.seed, first, pairs, t);
+  parts[t] = squares_lane(p.seed, first, pairs, t);
   BH_SYNC
   for (uint32_t reach = SQUARES_GROUP / 2; reach > 0; reach /= 2) {
     BH_LANES(t, SQUARES_GROUP)
-      if (t < reach)
-        parts[t] += parts[t + reach];
+    if (t < reach)
+      parts[t] += parts[t + reach];
     BH_SYNC
   }
   BH_LANES(t, SQUARES_GROUP)
-    if (t == 0) {
-      const double last = p.draws % 2 ? (double)(int32_t)(bh_random_u64(p.seed, first + pairs) >> 40) : 0;
-      const float sum = (float)((parts[0] + last * last) * SQUARES_SCALE);
-      sums[item] = sum;
-      *total += (double)sum; /* this group's own part */
-    }
+  if (t == 0) {
+    const double last = p.draws % 2 ? (double)(int32_t)(bh_random_u64(p.seed, first + pairs) >> 40) : 0;
+    const float sum = (float)((parts[0] + last * last) * SQUARES_SCALE);
+    sums[item] = sum;
+    *total += (double)sum; /* this group's own part */
+  }
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(squares, squares_group, SQUARES_GROUP, double, SQUARES_GROUP, squares_params, float, double)
