@@ -8,6 +8,7 @@
 #include "peaks.k.h"
 #include "peaks.k.inc"
 #include <benchhost/plugin.h>
+#include <benchhost/random.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -227,6 +228,11 @@ static bh_status peaks_open(const bh_host *h, const bh_value *values, bh_problem
   *ret_problem = problem;
   *ret_state = s;
   return BH_OK;
+}
+
+/* Whole numbers below 1024. `array`: 0 or 1. */
+static double peaks_value(uint64_t seed, uint64_t array, uint64_t j) {
+  return (double)(int32_t)(bh_random_u64(seed + array, j) >> 54);
 }
 
 static bh_status peaks_fill(void *state, void *const *region, uint32_t workers) {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * peaks.k.h - what the kernels and the reference share (sizes, inputs by position), and the kernels for devices: a
- * group of lanes for each item, neighbouring lanes at neighbouring elements. The host's kernels are in vectors.h.
- * Arithmetic only.
+ * peaks.k.h - what the kernels and the reference share, and the kernels for devices: a group of lanes for each item,
+ * neighbouring lanes at neighbouring elements. The host's kernels are in vectors.h. Arithmetic only.
  */
 #ifndef PEAKS_K_H
 #define PEAKS_K_H
 #include <benchhost/kernel.h>
-#include <benchhost/random.h>
 
 /* An item of fma: 1536 bytes of lanes, a whole number of PEAKS_CHAINS vectors of 64, 32 and 16 bytes. */
 #define PEAKS_DOUBLES ((uint64_t)192)
@@ -33,11 +31,6 @@ BH_FN double peaks_item_start(uint64_t seed, uint64_t item) {
   return 2.0 + (double)(int32_t)((seed + item) * 167 % 512) * (1.0 / 1024);
 }
 #define PEAKS_LANE_STEP (1.0 / 1024)
-
-/* Whole numbers below 1024. `array`: 0 or 1. */
-BH_FN double peaks_value(uint64_t seed, uint64_t array, uint64_t j) {
-  return (double)(int32_t)(bh_random_u64(seed + array, j) >> 54);
-}
 
 #define PEAKS_GROUP 64 /* lanes; divides all of the above */
 

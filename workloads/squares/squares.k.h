@@ -70,12 +70,15 @@ static const bh_kernel_shape squares_shape = {BH_BY_GROUP, SQUARES_GROUP};
 
 /* Every SQUARES_GROUP-th pair of an item, from `lane` on. */
 BH_FN double squares_lane(uint64_t seed, uint64_t first, uint64_t pairs, uint32_t lane) {
+  const uint64_t n = pairs > lane ? (pairs - lane + SQUARES_GROUP - 1) / SQUARES_GROUP : 0;
   double sum = 0;
-  for (uint64_t j = lane; j < pairs;) {
+  for (uint64_t done = 0; done < n; done += SQUARES_LANE_PAIRS) {
+    const uint32_t count = (uint32_t)(n - done < SQUARES_LANE_PAIRS ? n - done : SQUARES_LANE_PAIRS);
+    const uint64_t at = first + lane + done * SQUARES_GROUP;
     float block = 0;
-    for (uint32_t k = 0; k < SQUARES_LANE_PAIRS && j < pairs; k++, j += SQUARES_GROUP) {
-      uint64_t r = bh_random_u64(seed, first + j);
-      float a = (float)(int32_t)(r >> 40), b = (float)(int32_t)(uint32_t)((r >> 8) & 0xFFFFFF);
+    for (uint32_t k = 0; k < count; k++) {
+      const uint64_t r = bh_random_u64(seed, at + k * SQUARES_GROUP);
+      const float a = (float)(int32_t)(r >> 40), b = (float)(int32_t)(uint32_t)((r >> 8) & 0xFFFFFF);
       block += a * a + b * b;
     }
     sum += (double)block;
