@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -203,7 +204,7 @@ static CUresult launch(const char *what, CUfunction name, const unsigned shape[6
     op->grid = shape[0];
     op->block = shape[3];
     op_id = op->id;
-    strncpy(op->entry, function->name, sizeof op->entry - 1);
+    snprintf(op->entry, sizeof op->entry, "%.63s", function->name);
     op->arguments = calloc(1, FAKE_PARAM_BYTES);
     if (!op->arguments)
       abort();
