@@ -70,14 +70,16 @@ bh_status lane_module(dev_lane *lane, const char *source, uint64_t source_bytes,
   cuda_module *m = calloc(1, sizeof *m);
   if (!m)
     return lane_no_memory(lane);
+  const uint64_t start_ns = lane->head.host->now_ns();
   const bh_status status = load_module(lane, source, source_bytes, name, &m->module);
+  lane->jit_ns += lane->head.host->now_ns() - start_ns;
   if (status != BH_OK) {
     free(m);
     return status;
   }
   if (lane->head.index == 0)
-    lane->head.host->fact(lane->head.host, "cubins", "%u compiled, %u from the cache", lane->cubins_made,
-                          lane->cubins_cached);
+    lane->head.host->fact(lane->head.host, "jit", "%.1f ms: %u compiled, %u from the cache", (double)lane->jit_ns / 1e6,
+                          lane->cubins_made, lane->cubins_cached);
   m->source = source;
   m->source_bytes = source_bytes;
   m->next = lane->modules;

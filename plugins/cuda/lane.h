@@ -79,6 +79,7 @@ struct dev_lane {
   uint64_t clocks_ns; /* when the clocks were looked at last */
   uint32_t looks;
   uint32_t cubins_made, cubins_cached;
+  uint64_t jit_ns;
 };
 
 /* ---- lane.c ---- */
