@@ -18,5 +18,5 @@ typedef struct {
   uint32_t size; /* of this struct */
   const fake_twin *(*first)(void);
   void (*place)(uint64_t index, uint64_t count);
-  void (*clock)(uint64_t (*now_ns)(void)); /* what bh_clock_ns() reads */
+  void (*clock)(uint64_t (*now_ns)(void), uint64_t (*cycles)(void)); /* what bh_clock_ns() and clock64() read */
 } fake_twin_library;

@@ -29,6 +29,7 @@ typedef enum {
   FAULT_DEVICES,
   FAULT_ARCH,
   FAULT_MEMORY,
+  FAULT_CLOCK,
   FAULTS
 } fake_fault_kind;
 
@@ -89,7 +90,7 @@ typedef struct fake_function {
   fake_module *module;
   fake_param params[FAKE_MAX_PARAMS];
   uint32_t n_params, params_bytes;
-  int registers, max_threads, shared_bytes, exact_threads;
+  int registers, max_threads, shared_bytes, local_bytes;
   const fake_twin *twin;
   const fake_twin_library *library;
   struct fake_function *sibling;

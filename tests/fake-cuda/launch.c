@@ -91,6 +91,11 @@ static uint64_t device_clock(void) {
   return fake_now_ns() + FAKE_EPOCH_NS + (uint64_t)offset;
 }
 
+/* At the rating, unless the setting `clock` says that the device is slowed down. */
+static uint64_t device_cycles(void) {
+  return (uint64_t)((double)fake_now_ns() * 1e-6 * FAKE_CLOCK_KHZ * (double)fake_fault_of(FAULT_CLOCK)->value / 100);
+}
+
 static CUresult twin_call(const fake_op *op) {
   const fake_function *function = op->function;
   void *arguments[FAKE_MAX_PARAMS];
@@ -101,7 +106,7 @@ static CUresult twin_call(const fake_op *op) {
   for (const fake_global *global = function->module->globals; global; global = global->next)
     if (strcmp(global->name, "bh_clock_offset_ns") == 0)
       twin_offset = global;
-  function->library->clock(device_clock);
+  function->library->clock(device_clock, device_cycles);
   if (sigsetjmp(twin_exit, 1)) {
     twin_runs = 0;
     return CUDA_ERROR_ILLEGAL_ADDRESS;

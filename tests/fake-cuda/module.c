@@ -129,7 +129,15 @@ static int image_arch(const void *bytes) {
 
 /* ---- Kernels ---- */
 
-enum { FORMAT_WORDS = 4, ATTR_MAX_THREADS = 0x05, ATTR_EXACT_THREADS = 0x10, ATTR_PARAM = 0x17, ATTR_PARAM_2 = 0x45 };
+enum {
+  FORMAT_WORDS = 4,
+  ATTR_MAX_THREADS = 0x05,
+  ATTR_EXACT_THREADS = 0x10,
+  ATTR_FRAME = 0x11,
+  ATTR_PARAM = 0x17,
+  ATTR_REGISTERS = 0x2f,
+  ATTR_PARAM_2 = 0x45
+};
 
 static uint32_t word_at(const unsigned char *at) {
   uint32_t word;
@@ -172,7 +180,22 @@ static CUresult take_info(fake_function *function, const unsigned char *info, ui
   return result;
 }
 
-static CUresult take_kernel(const image *in, fake_module *module, const char *name) {
+/* .nv.info, of the whole file: a symbol and a number in each record. */
+static void take_resources(fake_function *function, const unsigned char *info, uint64_t size, uint64_t symbol) {
+  for (uint64_t at = 0; at + 4 <= size;) {
+    const unsigned char *record = info + at;
+    uint32_t bytes = record[0] == FORMAT_WORDS ? (uint32_t)(record[2] | record[3] << 8) : 0;
+    at += 4 + (uint64_t)bytes;
+    if (at > size || bytes != 8 || word_at(record + 4) != symbol)
+      continue;
+    if (record[1] == ATTR_REGISTERS)
+      function->registers = (int)word_at(record + 8);
+    else if (record[1] == ATTR_FRAME)
+      function->local_bytes = (int)word_at(record + 8);
+  }
+}
+
+static CUresult take_kernel(const image *in, fake_module *module, const char *name, uint64_t symbol) {
   char wanted[300];
   fake_function *function = fake_object_new(OF_FUNCTION, sizeof *function, module->object.device);
   function->sibling = module->functions;
@@ -188,7 +211,9 @@ static CUresult take_kernel(const image *in, fake_module *module, const char *na
   const Elf64_Shdr *shared = section_of(in, wanted);
   if (!code || !code->sh_size || !info || info->sh_type == SHT_NOBITS)
     return CUDA_ERROR_INVALID_IMAGE;
-  function->registers = (int)(code->sh_info >> 24);
+  const Elf64_Shdr *file_info = section_of(in, ".nv.info");
+  if (file_info && section_bytes(in, file_info))
+    take_resources(function, section_bytes(in, file_info), file_info->sh_size, symbol);
   function->shared_bytes = shared ? (int)shared->sh_size : 0;
   function->twin = fake_twin_find(name, &function->library);
   return take_info(function, section_bytes(in, info), info->sh_size);
@@ -229,7 +254,7 @@ static CUresult take_symbols(const image *in, fake_module *module, fake_context 
     const char *name = text_in(in, &in->sections[table->sh_link], symbol.st_name);
     int inside = symbol.st_shndx && symbol.st_shndx < in->n_sections;
     if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_other & ENTRY_POINT && inside)
-      result = take_kernel(in, module, name);
+      result = take_kernel(in, module, name, at / sizeof symbol);
     else if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT && inside && symbol.st_size &&
              symbol.st_size < LARGEST_IMAGE && strncmp(section_name(in, symbol.st_shndx), ".nv.global", 10) == 0)
       result = take_global(in, module, context, name, &symbol);
@@ -369,8 +394,10 @@ FAKE_EXPORT CUresult cuFuncGetAttribute(int *ret_value, CUfunction_attribute wha
     case CU_FUNC_ATTRIBUTE_BINARY_VERSION:
       value = function->module->arch;
       break;
-    case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
     case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES:
+      value = function->local_bytes;
+      break;
+    case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
     case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA:
       break;
     default:

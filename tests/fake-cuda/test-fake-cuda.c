@@ -508,6 +508,7 @@ static void test_compiled(void) {
   const char *why;
   CUfunction function;
   CUmodule wrong;
+  int value;
   g_autofree void *image = cubin_compiled(test_kernels_source, 90, &why);
   g_autofree void *older = image ? cubin_compiled(test_kernels_source, 80, &why) : NULL;
   if (!image) {
@@ -519,6 +520,8 @@ static void test_compiled(void) {
   EXPECT(CUDA_ERROR_NO_BINARY_FOR_GPU, cu.cuModuleLoadData(&wrong, older));
   OK(cu.cuModuleLoadData(&p.module, image));
   OK(cu.cuModuleGetFunction(&function, p.module, "test_scale"));
+  OK(cu.cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_NUM_REGS, function));
+  g_assert_cmpint(value, >, 0);
   OK(scale(&p, function, s.x, s.y));
   OK(cu.cuStreamSynchronize(p.stream));
   OK(cu.cuMemcpyDtoH(s.out, s.y, sizeof s.out));

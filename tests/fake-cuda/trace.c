@@ -114,6 +114,7 @@ static const struct {
     [FAULT_DEVICES] = {"devices", 1},
     [FAULT_ARCH] = {"arch", 90},
     [FAULT_MEMORY] = {"memory", UINT64_C(2) << 30},
+    [FAULT_CLOCK] = {"clock", 100},
 };
 static fake_fault faults[FAULTS];
 

@@ -8,7 +8,7 @@ extern uint64_t bh_twin_clock_ns(void);
 
 _Thread_local uint64_t bh_twin_index, bh_twin_count;
 static fake_twin *first_twin;
-static uint64_t (*device_clock)(void);
+static uint64_t (*device_clock)(void), (*device_cycles)(void);
 
 void fake_twin_add(fake_twin *twin) {
   twin->next = first_twin;
@@ -17,6 +17,10 @@ void fake_twin_add(fake_twin *twin) {
 
 uint64_t bh_twin_clock_ns(void) {
   return device_clock ? device_clock() : 0;
+}
+
+uint64_t fake_twin_cycles(void) {
+  return device_cycles ? device_cycles() : 0;
 }
 
 static const fake_twin *twins_first(void) {
@@ -28,8 +32,9 @@ static void twins_place(uint64_t index, uint64_t count) {
   bh_twin_count = count;
 }
 
-static void twins_clock(uint64_t (*now_ns)(void)) {
+static void twins_clock(uint64_t (*now_ns)(void), uint64_t (*cycles)(void)) {
   device_clock = now_ns;
+  device_cycles = cycles;
 }
 
 extern BH_EXPORT const fake_twin_library fake_twins;

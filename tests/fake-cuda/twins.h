@@ -4,6 +4,7 @@
 #include "fake-twin.h"
 
 void fake_twin_add(fake_twin *twin); /* not copied */
+uint64_t fake_twin_cycles(void);     /* clock64() */
 
 #define FAKE_TWIN(NAME, FORM, LANES, POINTERS)                                                                         \
   __attribute__((constructor)) static void fake_twin_add_##NAME(void) {                                                \
