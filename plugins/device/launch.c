@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One loop: which lane gets which items, the arguments of a launch as benchhost/kernel.h's BH_OPENn_ take them, all lanes
- * started, all lanes waited for, private parts joined. */
+ * One loop: which lane gets which items, the arguments of a launch as benchhost/kernel.h's BH_OPENn_ take them, all
+ * lanes started, all lanes waited for, private parts joined. */
 #include "engine.h"
 
 /* ---- Opening ---- */
