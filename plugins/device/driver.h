@@ -86,6 +86,9 @@ typedef struct {
   bh_status (*run_enqueued)(dev_lane *, uint32_t loop); /* all is enqueued, before `finish` */
   bh_status (*run_end)(dev_lane *, uint32_t loop);
 
+  /* Before code of a program is called on this thread: makes the lane's device the thread's current one, where the
+   * driver has such a thing; may be NULL. */
+  void (*enter)(dev_lane *);
   void *(*native)(dev_lane *, const char *name);
   uintptr_t (*address)(dev_lane *, const dev_memory *);
   void *(*library)(dev_lane *, const char *sonames); /* "libx.so.2|libx.so.1": see bh_device */

@@ -127,8 +127,10 @@ int dev_is_resident(const dev_engine *, uint32_t index);
 /* ---- launch.c ---- */
 bh_status dev_jobs_open(dev_seat *); /* compiles, lays out private parts; after dev_copies_open */
 void dev_jobs_close(dev_seat *);
-/* Enqueues items [begin, end), begin < end, of a job: parts to the identity, launch, parts on their way to the host. */
+/* Enqueues items [begin, end), begin < end, of a job: parts to the identity, then the launch or the program. */
 bh_status dev_enqueue(dev_seat *, dev_job *, uint64_t begin, uint64_t end, const void *params);
+/* Enqueues what brings its results: the program's `fetch` (which may wait), parts on their way to the host. */
+bh_status dev_collect(dev_seat *, dev_job *);
 /* After `finish`: adds the parts of the last launch of use `use` to `into`. */
 void dev_join(const dev_seat *, const dev_job *, uint32_t use, void *into);
 
@@ -143,6 +145,8 @@ bh_status dev_parts_download(dev_seat *, dev_job *);
 /* ---- program.c ---- */
 void dev_device_init(dev_seat *);
 bh_status dev_programs_prepare(dev_seat *); /* by the thread that will run them */
+bh_status dev_program_enqueue(dev_seat *, dev_job *, uint64_t begin, uint64_t end, const void *params);
+bh_status dev_program_fetch(dev_seat *, dev_job *);
 void dev_programs_finish(dev_seat *);
 
 /* ---- team.c ---- */

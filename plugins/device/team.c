@@ -52,6 +52,8 @@ static bh_status run_job(dev_seat *seat, uint32_t loop, uint64_t begin, uint64_t
   if (status == BH_OK)
     status = dev_enqueue(seat, job, begin, end, params);
   if (status == BH_OK)
+    status = dev_collect(seat, job);
+  if (status == BH_OK)
     status = stage(seat, job, begin, end, params, 1);
   if (status == BH_OK && driver->run_enqueued)
     status = driver->run_enqueued(seat->lane, loop);

@@ -6,7 +6,6 @@
 #include "opencl.h"
 
 #include <benchhost/params.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,13 +109,6 @@ static uintptr_t lane_address(dev_lane *lane, const dev_memory *memory) {
   return (uintptr_t)memory->buffer;
 }
 
-static void *lane_library(dev_lane *lane, const char *soname) {
-  void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    lane->head.host->stop(lane->head.host, BH_SKIP, "no %s (%s)", soname, dlerror());
-  return library;
-}
-
 static const dev_driver driver = {
     .target = "opencl",
     .probe = ocl_probe,
@@ -143,7 +135,6 @@ static const dev_driver driver = {
     .run_end = ocl_run_end,
     .native = lane_native,
     .address = lane_address,
-    .library = lane_library,
 };
 
 /* ---- The plugin ---- */
