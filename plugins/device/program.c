@@ -112,9 +112,11 @@ static uintptr_t device_address(bh_device *device, const bh_buffer *buffer) {
   return driver_of(device)->address(seat_of(device)->lane, (const dev_memory *)buffer);
 }
 
-/* `sonames`: alternatives divided by '|'. */
+/* `sonames`: alternatives divided by '|'. A driver that knows where its vendor puts libraries looks there. */
 static void *device_library(bh_device *device, const char *sonames) {
   char one[256];
+  if (driver_of(device)->library)
+    return driver_of(device)->library(seat_of(device)->lane, sonames);
   for (const char *at = sonames; *at;) {
     size_t length = strcspn(at, "|");
     snprintf(one, sizeof one, "%.*s", (int)length, at);
