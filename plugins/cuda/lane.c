@@ -5,6 +5,7 @@
  */
 #include "lane.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,8 @@ static void lane_close(dev_lane *lane) {
   if (!lane)
     return;
   cu.cuCtxSetCurrent(lane->device->context);
+  if (lane->running && lane->running->blocked)
+    clock_unblock(lane); /* enqueueing failed: what is there must still end */
   if (lane->stream)
     cu.cuStreamSynchronize(lane->stream); /* whatever it says: we are leaving */
   lane_free_loops(lane);
@@ -116,7 +119,7 @@ static void look_at_clocks(dev_lane *lane) {
 static bh_status lane_finish(dev_lane *lane) {
   LANE_TRY(lane_enter(lane));
   if (lane->running && lane->running->blocked)
-    clock_unblock(lane); /* enqueueing failed: what is there must still end */
+    clock_unblock(lane);
   CU_TRY(lane, cuStreamSynchronize, lane->stream);
   LANE_TRY(lane_drain(lane));
   look_at_clocks(lane);
@@ -134,12 +137,24 @@ static uintptr_t lane_address(dev_lane *lane, const dev_memory *memory) {
   return (uintptr_t)memory->address;
 }
 
-static void *lane_library(dev_lane *lane, const char *soname) {
-  void *library = cu_library(soname);
-  if (!library)
-    lane->head.host->stop(lane->head.host, BH_SKIP,
-                          "%s not found (set CUDA_HOME, or put its folder in LD_LIBRARY_PATH)", soname);
-  return library;
+/* "libx.so.2|libx.so.1": the first that is here. */
+static void *lane_library(dev_lane *lane, const char *sonames) {
+  char one[256];
+  for (const char *at = sonames; *at;) {
+    const size_t length = strcspn(at, "|");
+    snprintf(one, sizeof one, "%.*s", (int)length, at);
+    void *library = cu_library(one);
+    if (library)
+      return library;
+    at += length + (at[length] == '|');
+  }
+  lane->head.host->stop(lane->head.host, BH_SKIP, "no library %s (set CUDA_HOME, or put its folder in LD_LIBRARY_PATH)",
+                        sonames);
+  return NULL;
+}
+
+static void lane_make_current(dev_lane *lane) {
+  cu.cuCtxSetCurrent(lane->device->context);
 }
 
 const dev_driver cuda_driver = {
@@ -166,6 +181,7 @@ const dev_driver cuda_driver = {
     .run_begin = lane_run_begin,
     .run_enqueued = lane_run_enqueued,
     .run_end = lane_run_end,
+    .enter = lane_make_current,
     .native = lane_native,
     .address = lane_address,
     .library = lane_library,

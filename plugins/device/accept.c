@@ -76,7 +76,8 @@ static uint64_t least_parts(const bh_problem *problem, const bh_kernel *kernel) 
   uint64_t bytes = 0;
   for (uint32_t u = 0; u < kernel->n_uses; u++)
     if (dev_is_private(problem, &kernel->uses[u]))
-      bytes += bh_regions_round(problem->regions[kernel->uses[u].region].bytes) * (kernel->uses[u].role == BH_REDUCE ? 2 : 1);
+      bytes += bh_regions_round(problem->regions[kernel->uses[u].region].bytes) *
+               (kernel->uses[u].role == BH_REDUCE ? 2 : 1);
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The life of a cell on a device: lanes, then memory, then code and private parts, then programs or a team's members; and
- * back. What went wrong on the way leaves through the same close. */
+ * The life of a cell on a device: lanes, then memory, then code and private parts, then programs or a team's members;
+ * and back. What went wrong on the way leaves through the same close. */
 #include "engine.h"
 
 #include <stdio.h>
@@ -29,8 +29,8 @@ static void record_shapes(const dev_engine *engine) {
   for (uint32_t l = 0; l < engine->problem->n_loops && length < (int)sizeof text - 64; l++) {
     const dev_job *job = &engine->seats[0].jobs[l];
     if (job->code)
-      length += snprintf(text + length, sizeof text - (size_t)length, "%s%.30s %" PRIu32 "x%" PRIu32, length ? ", " : "",
-                         job->kernel->name, job->shape.groups, job->shape.lanes);
+      length += snprintf(text + length, sizeof text - (size_t)length, "%s%.30s %" PRIu32 "x%" PRIu32,
+                         length ? ", " : "", job->kernel->name, job->shape.groups, job->shape.lanes);
     else
       length += snprintf(text + length, sizeof text - (size_t)length, "%s%.30s program", length ? ", " : "",
                          job->kernel->name);

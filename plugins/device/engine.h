@@ -42,9 +42,9 @@ typedef struct {
 typedef struct {
   const bh_loop *loop;
   const bh_kernel *kernel;
-  dev_code *code; /* NULL: a program */
-  dev_shape shape; /* of a launch over [begin, end) */
-  uint64_t most;   /* lanes or groups that private parts leave room for */
+  dev_code *code;      /* NULL: a program */
+  dev_shape shape;     /* of a launch over [begin, end) */
+  uint64_t most;       /* lanes or groups that private parts leave room for */
   uint64_t begin, end; /* this lane's items of the whole loop; a team's member may run any */
   dev_parts *parts;    /* of each use; memory NULL where there are none */
   void *program_state;
@@ -120,14 +120,17 @@ bh_status dev_get(dev_seat *, uint32_t index, dev_range); /* lane -> view; there
 bh_status dev_settle(dev_engine *, uint32_t loop);
 void dev_written(dev_engine *, uint32_t loop);
 bh_status dev_finish_all(dev_engine *); /* waits for all lanes; the first failure counts */
-/* Team: 1 where the copy on the lane is the only one between bind and fetch, as the body does not look at the region. */
+/* Team: 1 where the copy on the lane is the only one between bind and fetch, as the body does not look at the region.
+ */
 int dev_is_resident(const dev_engine *, uint32_t index);
 
 /* ---- launch.c ---- */
 bh_status dev_jobs_open(dev_seat *); /* compiles, lays out private parts; after dev_copies_open */
 void dev_jobs_close(dev_seat *);
-/* Enqueues items [begin, end), begin < end, of a job: parts to the identity, launch, parts on their way to the host. */
+/* Enqueues items [begin, end), begin < end, of a job: parts to the identity, then the launch or the program. */
 bh_status dev_enqueue(dev_seat *, dev_job *, uint64_t begin, uint64_t end, const void *params);
+/* Enqueues what brings its results: the program's `fetch` (which may wait), parts on their way to the host. */
+bh_status dev_collect(dev_seat *, dev_job *);
 /* After `finish`: adds the parts of the last launch of use `use` to `into`. */
 void dev_join(const dev_seat *, const dev_job *, uint32_t use, void *into);
 
@@ -142,9 +145,11 @@ bh_status dev_parts_download(dev_seat *, dev_job *);
 /* ---- program.c ---- */
 void dev_device_init(dev_seat *);
 bh_status dev_programs_prepare(dev_seat *); /* by the thread that will run them */
+bh_status dev_program_enqueue(dev_seat *, dev_job *, uint64_t begin, uint64_t end, const void *params);
+bh_status dev_program_fetch(dev_seat *, dev_job *);
 void dev_programs_finish(dev_seat *);
 
 /* ---- team.c ---- */
 bh_status dev_team_open(dev_engine *);
-void dev_team_close(dev_engine *); /* stops the members' threads */
+void dev_team_close(dev_engine *);                             /* stops the members' threads */
 uint64_t dev_team_bytes(const bh_problem *, uint32_t members); /* of host memory */

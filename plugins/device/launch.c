@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One loop: which lane gets which items, the arguments of a launch as benchhost/kernel.h's BH_OPENn_ take them, all lanes
- * started, all lanes waited for, private parts joined. */
+ * One loop: which lane gets which items, the arguments of a launch as benchhost/kernel.h's BH_OPENn_ take them, all
+ * lanes started, all lanes waited for, private parts joined. */
 #include "engine.h"
 
 /* ---- Opening ---- */
@@ -24,7 +24,7 @@ static bh_status job_open(dev_seat *seat, uint32_t loop) {
   bh_status status = BH_OK;
   job->loop = &engine->problem->loops[loop];
   job->kernel = &engine->problem->kernels[job->loop->kernel];
-  job->single = dev_is_single(engine->problem, job->kernel);
+  job->single = !engine->problem->member && dev_is_single(engine->problem, job->kernel);
   deal(engine, seat->index, job);
   if (!job->kernel->program)
     status = engine->driver->compile(seat->lane, job->kernel, &job->code);
@@ -71,16 +71,6 @@ static bh_status launch(dev_seat *seat, dev_job *job, dev_shape shape, bh_launch
   return seat->engine->driver->launch(seat->lane, job->code, shape, arguments, n);
 }
 
-static bh_status run_program(dev_seat *seat, dev_job *job, uint64_t begin, uint64_t end, const void *params) {
-  const bh_program *program = job->kernel->program;
-  seat->current = job;
-  bh_status status = program->enqueue(job->program_state, &seat->device, begin, end, params);
-  if (status == BH_OK && program->fetch)
-    status = program->fetch(job->program_state, &seat->device);
-  seat->current = NULL;
-  return status;
-}
-
 bh_status dev_enqueue(dev_seat *seat, dev_job *job, uint64_t begin, uint64_t end, const void *params) {
   dev_shape shape = job->shape;
   bh_status status = BH_OK;
@@ -91,7 +81,12 @@ bh_status dev_enqueue(dev_seat *seat, dev_job *job, uint64_t begin, uint64_t end
   if (status == BH_OK && job->code)
     status = launch(seat, job, shape, (bh_launch){begin, end, dev_grain(job->loop)}, params);
   else if (status == BH_OK)
-    status = run_program(seat, job, begin, end, params);
+    status = dev_program_enqueue(seat, job, begin, end, params);
+  return status;
+}
+
+bh_status dev_collect(dev_seat *seat, dev_job *job) {
+  bh_status status = job->code ? BH_OK : dev_program_fetch(seat, job);
   return status == BH_OK ? dev_parts_download(seat, job) : status;
 }
 
@@ -100,35 +95,53 @@ bh_status dev_enqueue(dev_seat *seat, dev_job *job, uint64_t begin, uint64_t end
 static bh_status start(dev_seat *seat, uint32_t loop) {
   const dev_driver *driver = seat->engine->driver;
   dev_job *job = &seat->jobs[loop];
-  int replayed = 0;
   bh_status status = BH_OK;
+  int replayed = 0;
   if (driver->run_begin)
     status = driver->run_begin(seat->lane, loop, job->code ? &replayed : NULL);
   if (status == BH_OK && !replayed)
     status = dev_enqueue(seat, job, job->begin, job->end, job->loop->params);
+  if (status == BH_OK && !replayed && job->code)
+    status = dev_collect(seat, job);
+  if (status == BH_OK && job->code && driver->run_enqueued)
+    status = driver->run_enqueued(seat->lane, loop);
+  return status;
+}
+
+/* A program may wait for its results, so it is asked for them when all lanes have something to do. */
+static bh_status collect(dev_seat *seat, uint32_t loop) {
+  const dev_driver *driver = seat->engine->driver;
+  bh_status status = dev_collect(seat, &seat->jobs[loop]);
   if (status == BH_OK && driver->run_enqueued)
     status = driver->run_enqueued(seat->lane, loop);
   return status;
 }
 
+static bh_status end(dev_seat *seat, uint32_t loop, bh_status before) {
+  const dev_driver *driver = seat->engine->driver;
+  bh_status status = driver->finish(seat->lane);
+  if (before == BH_OK && status == BH_OK && driver->run_end)
+    status = driver->run_end(seat->lane, loop);
+  return before == BH_OK ? status : before;
+}
+
+static int has_items(const dev_seat *seat, uint32_t loop) {
+  return seat->jobs[loop].begin < seat->jobs[loop].end;
+}
+
 /* All lanes that were started are waited for, whatever became of the others: the first failure counts. */
 static bh_status run_lanes(dev_engine *engine, uint32_t loop) {
-  const dev_driver *driver = engine->driver;
   bh_status status = BH_OK;
   uint32_t started = 0;
   for (; started < engine->count && status == BH_OK; started++)
-    if (engine->seats[started].jobs[loop].begin < engine->seats[started].jobs[loop].end)
+    if (has_items(&engine->seats[started], loop))
       status = start(&engine->seats[started], loop);
-  for (uint32_t i = 0; i < started; i++) {
-    dev_seat *seat = &engine->seats[i];
-    if (seat->jobs[loop].begin >= seat->jobs[loop].end)
-      continue;
-    bh_status own = driver->finish(seat->lane);
-    if (own == BH_OK && status == BH_OK && driver->run_end)
-      own = driver->run_end(seat->lane, loop);
-    if (status == BH_OK)
-      status = own;
-  }
+  for (uint32_t i = 0; i < engine->count && status == BH_OK && !engine->seats[i].jobs[loop].code; i++)
+    if (has_items(&engine->seats[i], loop))
+      status = collect(&engine->seats[i], loop);
+  for (uint32_t i = 0; i < started; i++)
+    if (has_items(&engine->seats[i], loop))
+      status = end(&engine->seats[i], loop, status);
   return status;
 }
 
@@ -140,7 +153,7 @@ static void join_all(dev_engine *engine, uint32_t loop) {
       continue;
     bh_regions_identity(&engine->problem->regions[region], engine->view[region]);
     for (uint32_t i = 0; i < engine->count; i++)
-      if (engine->seats[i].jobs[loop].begin < engine->seats[i].jobs[loop].end)
+      if (has_items(&engine->seats[i], loop))
         dev_join(&engine->seats[i], &engine->seats[i].jobs[loop], u, engine->view[region]);
   }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private parts: what is a worker's on the host is a lane's on a device, or a group's. REDUCE parts start each launch from
- * the identity and are joined by the host, in order; SCRATCH parts are only there. */
+ * Private parts: what is a worker's on the host is a lane's on a device, or a group's. REDUCE parts start each launch
+ * from the identity and are joined by the host, in order; SCRATCH parts are only there. */
 #include "engine.h"
 
 static bh_status no_memory(const dev_seat *seat) {
@@ -41,10 +41,11 @@ static bh_status most_parts(dev_seat *seat, const dev_job *job, uint64_t *ret_mo
   if (status != BH_OK)
     return status;
   if (free_bytes < each)
-    return seat->engine->host->stop(seat->engine->host, BH_OUT_OF_MEMORY,
-                                    "kernel '%s' needs %" PRIu64
-                                    " bytes of device memory for the private parts of a single lane or group, has %"
-                                    PRIu64, job->kernel->name, each, free_bytes);
+    return seat->engine->host->stop(
+        seat->engine->host, BH_OUT_OF_MEMORY,
+        "kernel '%s' needs %" PRIu64
+        " bytes of device memory for the private parts of a single lane or group, has %" PRIu64,
+        job->kernel->name, each, free_bytes);
   most = free_bytes / DEV_PARTS_SHARE / each;
   if (reduce && most > DEV_REDUCE_BYTES / reduce)
     most = DEV_REDUCE_BYTES / reduce;
@@ -77,7 +78,8 @@ static int is_one_word(const char *part, uint64_t bytes, uint64_t *ret_word) {
   return 1;
 }
 
-/* `part`: one identity, rounded up. Copies are laid out on the host once, so that later each run copies on the device. */
+/* `part`: one identity, rounded up. Copies are laid out on the host once, so that later each run copies on the device.
+ */
 static bh_status upload_identities(dev_seat *seat, dev_parts *parts, const char *part) {
   const dev_driver *driver = seat->engine->driver;
   uint64_t bytes = parts->most * parts->stride_bytes;

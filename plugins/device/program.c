@@ -2,6 +2,9 @@
  * What a device program gets (benchhost/device.h): the driver's functions behind a bh_device, and their life. */
 #include "engine.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
+
 static dev_seat *seat_of(const bh_device *device) {
   return device->lane;
 }
@@ -108,8 +111,23 @@ static void *device_native(bh_device *device, const char *name) {
 static uintptr_t device_address(bh_device *device, const bh_buffer *buffer) {
   return driver_of(device)->address(seat_of(device)->lane, (const dev_memory *)buffer);
 }
-static void *device_library(bh_device *device, const char *soname) {
-  return driver_of(device)->library(seat_of(device)->lane, soname);
+
+/* `sonames`: alternatives divided by '|'. A driver that knows where its vendor puts libraries looks there. */
+static void *device_library(bh_device *device, const char *sonames) {
+  char one[256];
+  if (driver_of(device)->library)
+    return driver_of(device)->library(seat_of(device)->lane, sonames);
+  for (const char *at = sonames; *at;) {
+    size_t length = strcspn(at, "|");
+    snprintf(one, sizeof one, "%.*s", (int)length, at);
+    void *library = dlopen(one, RTLD_NOW | RTLD_LOCAL);
+    if (library)
+      return library;
+    at += length + (at[length] == '|');
+  }
+  const char *why = dlerror();
+  device->host->stop(device->host, BH_SKIP, "no library %s (%s)", sonames, why ? why : "no name was given");
+  return NULL;
 }
 
 void dev_device_init(dev_seat *seat) {
@@ -137,22 +155,55 @@ void dev_device_init(dev_seat *seat) {
                              .library = device_library};
 }
 
+/* ---- A program's life ---- */
+
+static void enter(const dev_seat *seat) {
+  if (seat->engine->driver->enter)
+    seat->engine->driver->enter(seat->lane);
+}
+
 bh_status dev_programs_prepare(dev_seat *seat) {
   bh_status status = BH_OK;
+  int any = 0;
   for (uint32_t l = 0; l < seat->engine->problem->n_loops && status == BH_OK; l++) {
     dev_job *job = &seat->jobs[l];
     if (!job->kernel->program)
       continue;
+    enter(seat);
     status = job->kernel->program->prepare(&seat->device, l, &job->program_state);
-    job->prepared = status == BH_OK;
+    any = job->prepared = status == BH_OK;
   }
-  return status == BH_OK ? seat->engine->driver->finish(seat->lane) : status;
+  return any ? seat->engine->driver->finish(seat->lane) : status;
+}
+
+bh_status dev_program_enqueue(dev_seat *seat, dev_job *job, uint64_t begin, uint64_t end, const void *params) {
+  enter(seat);
+  seat->current = job;
+  bh_status status = job->kernel->program->enqueue(job->program_state, &seat->device, begin, end, params);
+  seat->current = NULL;
+  return status;
+}
+
+bh_status dev_program_fetch(dev_seat *seat, dev_job *job) {
+  if (!job->kernel->program->fetch)
+    return BH_OK;
+  enter(seat);
+  seat->current = job;
+  bh_status status = job->kernel->program->fetch(job->program_state, &seat->device);
+  seat->current = NULL;
+  return status;
 }
 
 void dev_programs_finish(dev_seat *seat) {
-  for (uint32_t l = 0; seat->jobs && l < seat->engine->problem->n_loops; l++)
-    if (seat->jobs[l].prepared) {
-      seat->jobs[l].kernel->program->finish(seat->jobs[l].program_state, &seat->device);
-      seat->jobs[l].prepared = 0;
-    }
+  int ended = 0;
+  for (uint32_t l = 0; seat->jobs && l < seat->engine->problem->n_loops; l++) {
+    if (!seat->jobs[l].prepared)
+      continue;
+    if (!ended) /* what failed before this was said then */
+      seat->engine->driver->finish(seat->lane);
+    ended = 1;
+    enter(seat);
+    seat->jobs[l].kernel->program->finish(seat->jobs[l].program_state, &seat->device);
+    seat->jobs[l].prepared = 0;
+  }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Regions: the host's views, the lanes' copies, and which bytes of them are current. One lane holds everything it works on;
- * several lanes hold copies, move only the bytes of their own items, and exchange what one wrote and another needs through
- * the host's view. */
+ * Regions: the host's views, the lanes' copies, and which bytes of them are current. One lane holds everything it works
+ * on; several lanes hold copies, move only the bytes of their own items, and exchange what one wrote and another needs
+ * through the host's view. */
 #include "engine.h"
 
 /* ---- Moving bytes ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Teams: a member is a thread with a lane of its own; the calling thread is member 0. Bodies are host code and work on the
- * host's views, with the collectives of benchhost/team.h. A loop that a member runs takes its bytes to the lane and back,
- * except for regions that no body looks at, which stay there. */
+ * Teams: a member is a thread with a lane of its own; the calling thread is member 0. Bodies are host code and work on
+ * the host's views, with the collectives of benchhost/team.h. A loop that a member runs takes its bytes to the lane and
+ * back, except for regions that no body looks at, which stay there. */
 #include "engine.h"
 
 uint64_t dev_team_bytes(const bh_problem *problem, uint32_t members) {
@@ -51,6 +51,8 @@ static bh_status run_job(dev_seat *seat, uint32_t loop, uint64_t begin, uint64_t
     status = stage(seat, job, begin, end, params, 0);
   if (status == BH_OK)
     status = dev_enqueue(seat, job, begin, end, params);
+  if (status == BH_OK)
+    status = dev_collect(seat, job);
   if (status == BH_OK)
     status = stage(seat, job, begin, end, params, 1);
   if (status == BH_OK && driver->run_enqueued)
@@ -175,7 +177,8 @@ bh_status dev_run_team(void *state) {
     if (engine->seats[0].own.own[r] && engine->problem->regions[r].role != BH_SCRATCH) {
       bh_regions_identity(&engine->problem->regions[r], engine->view[r]);
       for (uint32_t i = 0; i < engine->count; i++)
-        engine->problem->regions[r].combine(engine->view[r], engine->seats[i].own.own[r], engine->problem->regions[r].bytes);
+        engine->problem->regions[r].combine(engine->view[r], engine->seats[i].own.own[r],
+                                            engine->problem->regions[r].bytes);
     }
   return status;
 }
