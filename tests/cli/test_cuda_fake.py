@@ -22,6 +22,8 @@ WORKLOADS = [
     "files: {count: 11, size: [0 B, 200 B, 20001 B]}",
     "memory: {items: 5, bytes: [8 B, 100 kB]}",
     "chunk-mean: {elements: [9991, 10000], chunks: [1, 100]}",
+    "chunk-mean: {elements: 2000003, chunks: 7}",  # more than one staging buffer
+    "prime: {n: 2000003, cost: equal, number: 9}",
     "squares: {size: [1, 97], draws: [1, 999]}",
     "collectives: {op: [barrier, all-reduce, broadcast, reduce-scatter, all-gather, ring], bytes: [24 B, 1000 B], repeats: 31}",
     "peaks: {op: fma, items: [1, 11], precision: [double, single]}",

@@ -96,9 +96,9 @@ static const Elf64_Shdr *section_of(const image *in, const char *name) {
 /* How long an image is nobody tells a driver; its header does: sections and the table of them stand inside. */
 static CUresult image_open(const void *bytes, image *ret_image) {
   Elf64_Ehdr header;
-  memcpy(&header, bytes, sizeof header);
-  if (memcmp(bytes, "//", 2) == 0 || memcmp(bytes, ".version", 8) == 0)
+  if (strncmp(bytes, "//", 2) == 0 || strncmp(bytes, ".version", 8) == 0)
     return CUDA_ERROR_UNSUPPORTED_PTX_VERSION; /* PTX: there is no compiler here */
+  memcpy(&header, bytes, sizeof header);
   if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
       header.e_machine != MACHINE_CUDA || header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shoff > LARGEST_IMAGE ||
       header.e_shoff % sizeof(uint64_t))
