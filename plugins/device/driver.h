@@ -91,9 +91,7 @@ typedef struct {
   void (*enter)(dev_lane *);
   void *(*native)(dev_lane *, const char *name);
   uintptr_t (*address)(dev_lane *, const dev_memory *);
-  /* dlopen of one name, also where the vendor installs. NULL, and says nothing: it is not here; the engine tries others
-   * and says why. NULL (the member): the loader's folders only. */
-  void *(*library)(dev_lane *, const char *soname);
+  void *(*library)(dev_lane *, const char *sonames); /* "libx.so.2|libx.so.1": see bh_device; NULL: dlopen */
 } dev_driver;
 
 /* ---- engine.c: the functions of a bh_backend over a driver. Each plugin has one static const dev_driver, and wraps

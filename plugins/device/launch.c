@@ -24,7 +24,7 @@ static bh_status job_open(dev_seat *seat, uint32_t loop) {
   bh_status status = BH_OK;
   job->loop = &engine->problem->loops[loop];
   job->kernel = &engine->problem->kernels[job->loop->kernel];
-  job->single = dev_is_single(engine->problem, job->kernel);
+  job->single = !engine->problem->member && dev_is_single(engine->problem, job->kernel);
   deal(engine, seat->index, job);
   if (!job->kernel->program)
     status = engine->driver->compile(seat->lane, job->kernel, &job->code);

@@ -112,27 +112,21 @@ static uintptr_t device_address(bh_device *device, const bh_buffer *buffer) {
   return driver_of(device)->address(seat_of(device)->lane, (const dev_memory *)buffer);
 }
 
-/* A driver knows where its vendor's libraries lie besides the loader's folders. */
-static void *open_library(bh_device *device, const char *soname) {
-  const dev_driver *driver = driver_of(device);
-  return driver->library ? driver->library(seat_of(device)->lane, soname) : dlopen(soname, RTLD_NOW | RTLD_LOCAL);
-}
-
-/* `sonames`: alternatives divided by '|'. */
+/* `sonames`: alternatives divided by '|'. A driver that knows where its vendor puts libraries looks there. */
 static void *device_library(bh_device *device, const char *sonames) {
   char one[256];
-  dlerror();
+  if (driver_of(device)->library)
+    return driver_of(device)->library(seat_of(device)->lane, sonames);
   for (const char *at = sonames; *at;) {
     size_t length = strcspn(at, "|");
     snprintf(one, sizeof one, "%.*s", (int)length, at);
-    void *library = open_library(device, one);
+    void *library = dlopen(one, RTLD_NOW | RTLD_LOCAL);
     if (library)
       return library;
     at += length + (at[length] == '|');
   }
   const char *why = dlerror();
-  device->host->stop(device->host, BH_SKIP, "no library %s (%s); put its folder in LD_LIBRARY_PATH", sonames,
-                     why ? why : "not found");
+  device->host->stop(device->host, BH_SKIP, "no library %s (%s)", sonames, why ? why : "no name was given");
   return NULL;
 }
 
