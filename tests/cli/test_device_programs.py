@@ -8,7 +8,7 @@ import re
 import subprocess
 
 import pytest
-from plugins import BENCHHOST, BUILD
+from plugins import BENCHHOST, BUILD, SOURCE
 
 FAKE = BUILD / "tests" / "fake-cuda"
 
@@ -75,6 +75,19 @@ def test_library_variant_on_another_device(tmp_path):
     [cell] = opencl(tmp_path, "chunk-mean: {elements: 1000, chunks: 10, variant: cublas}")
     assert cell["status"] == "unsupported"
     assert "no kernel has a variant 'cublas' for opencl backends" in cell["reason"]
+
+
+def test_what_cannot_run_is_what_the_guide_says(tmp_path):
+    """All workloads but those of docs/devices.md."""
+    small = {"noop": "items: 3", "sleep": "items: 2, duration: 1ms", "prime": "n: 9", "files": "count: 2",
+             "memory": "items: 2, bytes: 8 KiB", "chunk-mean": "elements: 99, chunks: 9", "squares": "size: 3, draws: 3", "collectives": "bytes: 24 B, repeats: 1",
+             "peaks": "op: fma, items: 2", "command": "argv: 'true'"}
+    assert set(small) == {folder.name for folder in (SOURCE / "workloads").iterdir() if folder.is_dir()}
+    cells = opencl(tmp_path, [f"{name}: {{{values}}}" for name, values in small.items()])
+    table = (SOURCE / "docs" / "devices.md").read_text().split("## What cannot run on devices")[1].split("| in any workload")[0]
+    unable = set(re.findall(r"^\| `([a-z-]+)` \|", table, re.M))
+    assert {c["workload"]: c["status"] for c in cells} == {
+        name: "unsupported" if name in unable else "ok" for name in small}, [c["reason"] for c in cells]
 
 
 def test_files_on_opencl(tmp_path):
