@@ -42,7 +42,8 @@ ROWS = {
                                 "BH_FN void add(double *sum, double x) {\n  *sum += x;\n}\n"),
     "goto": works("  int k = 0;\nagain:\n  if (++k < 5)\n    goto again;\n  out[i] = k;\n"),
     "switch": works("  switch (i % 3) {\n  case 0: out[i] = 5; break;\n  case 1: out[i] = 6; break;\n  default: out[i] = 7;\n  }\n"),
-    "restrict": works("  BH_GLOBAL double *restrict at = out + i;\n  *at = 3;\n"),
+    "restrict-of-compilers": works("  BH_GLOBAL double *__restrict__ at = out + i;\n  *at = 3;\n"),
+    "null": works("  BH_GLOBAL double *at = NULL;\n  out[i] = at == out;\n"),
     "packed": works("  tight t = {1, (double)i};\n  out[i] = t.x + (double)sizeof(tight);\n",
                     "typedef struct __attribute__((packed)) {\n  uint8_t a;\n  double x;\n} tight;\n"),
     "own-macro": works("  out[i] = TWICE(i);\n", "#define TWICE(x) (2.0 * (double)(x))\n"),
@@ -58,13 +59,12 @@ ROWS = {
     "pi": Row(item("  out[i] = M_PI; // HERE\n"), item("  out[i] = 3.14159265358979323846;\n")),
     "limits": Row(item("  out[i] = i < UINT64_MAX; // HERE\n"), item("  out[i] = i < (uint64_t)-1;\n")),
     "integer-constant": Row(item("  out[i] = (double)(i + UINT64_C(5)); // HERE\n"), item("  out[i] = (double)(i + (uint64_t)5);\n")),
-    "null": Row(item("  BH_GLOBAL double *at = NULL; // HERE\n  out[i] = at == out;\n"), item("  BH_GLOBAL double *at = 0;\n  out[i] = at == out;\n")),
     "memcpy": Row(item("  double x = (double)i, y;\n  memcpy(&y, &x, sizeof y); // HERE\n  out[i] = y;\n", "#if defined(BH_ON_HOST)\n"
                        "#include <string.h>\n#endif\n"), item("  double x = (double)i, y = x;\n  out[i] = y;\n")),
     "memset": Row(item("  uint32_t x[4];\n  memset(x, 0, sizeof x); // HERE\n  out[i] = x[i % 4];\n", "#if defined(BH_ON_HOST)\n"
                        "#include <string.h>\n#endif\n"),
                   item("  uint32_t x[4];\n  for (int k = 0; k < 4; k++)\n    x[k] = 0;\n  out[i] = x[i % 4];\n")),
-    "malloc": Row(item("  double *x = (double *)malloc(8); // HERE\n  *x = 2;\n  out[i] = *x;\n  free(x);\n",
+    "malloc": Row(item("  double *x = (double *)malloc(8); // HERE\n  *x = 2;\n  out[i] = *x;\n  free(x); // HERE\n",
                        "#if defined(BH_ON_HOST)\n#include <stdlib.h>\n#endif\n"), item("  double x[1];\n  *x = 2;\n  out[i] = *x;\n")),
     "assert": Row(item("  assert(i < 1000); // HERE\n  out[i] = 1;\n", "#if defined(BH_ON_HOST)\n#include <assert.h>\n#endif\n"),
                   item("  out[i] = i < 1000;\n")),
@@ -78,6 +78,8 @@ ROWS = {
     "plain-region-pointer": Row("#include <benchhost/kernel.h>\nBH_FN void snippet_item(uint64_t i, double *out, bh_no_params p) { // HERE\n"
                                 "  BH_UNUSED(p);\n  out[i] = 1;\n}\nBH_ITEMS_KERNEL1(snippet, snippet_item, bh_no_params, double)\n",
                                 item("  out[i] = 1;\n")),
+    "restrict": Row(item("  BH_GLOBAL double *restrict at = out + i; // HERE\n  *at = 3;\n"),
+                    item("  BH_GLOBAL double *__restrict__ at = out + i;\n  *at = 3;\n")),
     "plain-local-pointer": Row(item("  double *at = out + i; // HERE\n  *at = 1;\n"), item("  BH_GLOBAL double *at = out + i;\n  *at = 1;\n")),
     "plain-helper-pointer": Row(item("  put(&out[i]);\n", "BH_FN void put(double *at) { // HERE\n  *at = 1;\n}\n"),
                                 item("  put(&out[i]);\n", "BH_FN void put(BH_GLOBAL double *at) {\n  *at = 1;\n}\n")),
@@ -101,8 +103,8 @@ ROWS = {
                      item("  out[i] = fall((uint32_t)i % 8);\n", "BH_FN uint32_t fall(uint32_t n) {\n  uint32_t a = 0, b = 1;\n"
                           "  for (; n > 0; n--) {\n    uint32_t c = a + b;\n    a = b;\n    b = c;\n  }\n  return a;\n}\n")),
     "mutual-recursion": Row(item("  out[i] = even((uint32_t)i % 8);\n",
-                                 "BH_FN uint32_t odd(uint32_t n);\nBH_FN uint32_t even(uint32_t n) {\n  return n == 0 ? 1 : odd(n - 1); // HERE\n}\n"
-                                 "BH_FN uint32_t odd(uint32_t n) {\n  return n == 0 ? 0 : even(n - 1);\n}\n"),
+                                 "BH_FN uint32_t odd(uint32_t n);\nBH_FN uint32_t even(uint32_t n) {\n  return n < 2 ? 1 : odd(n - 1) + odd(n - 2); // HERE\n}\n"
+                                 "BH_FN uint32_t odd(uint32_t n) {\n  return n < 2 ? 0 : even(n - 1) + even(n - 2);\n}\n"),
                             item("  out[i] = i % 2 == 0;\n")),
     "nested-function": Row(item("  double twice(double x) { // HERE\n    return 2 * x;\n  }\n  out[i] = twice(3);\n"),
                            item("  out[i] = twice(3);\n", "BH_FN double twice(double x) {\n  return 2 * x;\n}\n")),
@@ -110,7 +112,7 @@ ROWS = {
                            item("  int n = (int)(i % 4) + 1;\n  double x[4];\n  x[n - 1] = 2;\n  out[i] = x[n - 1];\n")),
     "flexible-array": Row(item("  out[i] = (double)sizeof(tail);\n", "typedef struct {\n  double n;\n  double more[]; // HERE\n} tail;\n"),
                           item("  out[i] = (double)sizeof(tail);\n", "typedef struct {\n  double n;\n} tail;\n")),
-    "bit-field": Row(item("  bits b = {(uint32_t)i, 1};\n  out[i] = b.low;\n", "typedef struct {\n  uint32_t low : 3; // HERE\n  uint32_t high : 29;\n} bits;\n"),
+    "bit-field": Row(item("  bits b = {(uint32_t)i, 1};\n  out[i] = b.low;\n", "typedef struct {\n  uint32_t low : 3; // HERE\n  uint32_t high : 29; // HERE\n} bits;\n"),
                      item("  out[i] = (double)(i & 7);\n")),
     "return-in-phase": Row(HEAD + "BH_FN void snippet_body(uint64_t i, BH_LOCAL double *x, BH_GLOBAL double *out, bh_no_params p) {\n  BH_UNUSED(p);\n"
                            "  BH_LANES(t, 4) if (t > 2) return; x[t] = t; BH_SYNC // HERE\n  BH_LANES(t, 4) if (t == 0) out[i] = x[1]; BH_SYNC\n}\n"
