@@ -12,6 +12,12 @@ static cl_command_queue queue;
 static cl_program program;
 static char *cache; /* folder of PoCL's compiled kernels: not the user's */
 
+/* PoCL and its compiler keep memory to the end. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+  return "leak:libpocl\nleak:libLLVM\nleak:libclang\nleak:libOpenCL\n";
+}
+
 #define EXPECT(CALL) g_assert_cmpint(CALL, ==, CL_SUCCESS)
 
 const char *forms_opencl_open(const char *source) {
