@@ -40,8 +40,9 @@ static char **prepend(char **list, char *first) {
   return longer;
 }
 
-/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. */
-static char *backend_entry(const PeaksOptions *o, GError **error) {
+/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. Its variants are
+ * vectors of a host's processor: a device runs the kernel as it is. */
+static char *backend_entry(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
   g_autoptr(BhCatalog) catalog = bh_catalog_new();
   if (strpbrk(o->backend, "\"\\\n")) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "peaks: --backend: expected the name of a backend, or a path to one");
@@ -50,6 +51,8 @@ static char *backend_entry(const PeaksOptions *o, GError **error) {
   const BhPlugin *plugin = bh_catalog_get(catalog, BH_PLUGIN_BACKEND, o->backend, error);
   if (!plugin)
     return NULL;
+  if (g_strcmp0(plugin->target, "host") != 0)
+    changes->params = prepend(changes->params, g_strdup("variant=portable"));
   const gboolean workers = bh_plugin_param(plugin, "workers", NULL) != NULL;
   const gboolean pin = bh_plugin_param(plugin, "pin", NULL) != NULL;
   if (!workers && o->workers) {
@@ -74,7 +77,7 @@ static BhMatrix *load(const PeaksOptions *o, BhMatrixOptions *changes, GError **
     return NULL;
   }
   if (o->backend) {
-    char *entry = backend_entry(o, error);
+    char *entry = backend_entry(o, changes, error);
     if (!entry)
       return NULL;
     changes->sets = prepend(changes->sets, entry);

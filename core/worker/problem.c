@@ -2,6 +2,7 @@
  * Owns the checking of what a workload declares, before any backend sees it: a wrong table is the plugin's bug and must
  * be named, not crash a backend. */
 #include "worker/problem.h"
+#include <benchhost/device.h>
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +82,25 @@ static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *u
   return TRUE;
 }
 
+/* A variant without its code would let another's run under its name. */
+static gboolean check_variants(const bh_kernel *k, GError **error) {
+  for (const bh_variant *v = k->variants; v && v->name; v++) {
+    if (!v->target)
+      REFUSE("kernel %s: variant %s has no target", k->name, v->name);
+    const gboolean on_host = !strcmp(v->target, "host");
+    if (on_host ? !v->host : !v->program)
+      REFUSE("kernel %s: variant %s for target \"%s\" has no `%s`", k->name, v->name, v->target,
+             on_host ? "host" : "program");
+    if (on_host)
+      continue;
+    if (v->setup || v->teardown)
+      REFUSE("kernel %s: variant %s: `setup` is for host code; a program has `prepare`", k->name, v->name);
+    if (v->program->size != sizeof(bh_program) || !v->program->prepare || !v->program->enqueue || !v->program->finish)
+      REFUSE("kernel %s: variant %s: its program needs `size`, `prepare`, `enqueue` and `finish`", k->name, v->name);
+  }
+  return TRUE;
+}
+
 static gboolean check_kernels(const bh_problem *p, GError **error) {
   for (guint i = 0; i < p->n_kernels; i++) {
     const bh_kernel *k = &p->kernels[i];
@@ -92,7 +112,7 @@ static gboolean check_kernels(const bh_problem *p, GError **error) {
       REFUSE("kernel %s has a source but no `entry`, `source_bytes` or `shape` (see benchhost/kernel.h)", k->name);
     if (k->program)
       REFUSE("kernel %s: `program` is the host's to set; give it in a variant", k->name);
-    if (!check_uses(p, k->name, k->uses, k->n_uses, error))
+    if (!check_variants(k, error) || !check_uses(p, k->name, k->uses, k->n_uses, error))
       return FALSE;
   }
   return TRUE;
@@ -213,13 +233,19 @@ static const bh_variant *find_variant(const bh_kernel *kernel, const char *name,
   return any;
 }
 
+/* "portable, simd (host), cublas (cuda)": each name and target once. */
 static char *known_variants(const BhProblem *problem) {
-  GString *names = g_string_new(BH_VARIANT_PORTABLE);
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  g_ptr_array_add(names, g_strdup(BH_VARIANT_PORTABLE));
   for (guint i = 0; i < problem->problem.n_kernels; i++)
-    for (const bh_variant *v = problem->kernels[i].variants; v && v->name; v++)
-      if (!strstr(names->str, v->name))
-        g_string_append_printf(names, ", %s (%s)", v->name, v->target ? v->target : "?");
-  return g_string_free(names, FALSE);
+    for (const bh_variant *v = problem->kernels[i].variants; v && v->name; v++) {
+      g_autofree char *name =
+          strcmp(v->name, BH_VARIANT_PORTABLE) ? g_strdup_printf("%s (%s)", v->name, v->target) : g_strdup(v->name);
+      if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+        g_ptr_array_add(names, g_steal_pointer(&name));
+    }
+  g_ptr_array_add(names, NULL);
+  return g_strjoinv(", ", (char **)names->pdata);
 }
 
 bh_status bh_problem_choose(BhProblem *problem, const char *name, const char *target, const bh_host *host) {
@@ -228,6 +254,8 @@ bh_status bh_problem_choose(BhProblem *problem, const char *name, const char *ta
   for (guint i = 0; i < problem->problem.n_kernels; i++) {
     bh_kernel *kernel = &problem->kernels[i];
     const bh_variant *variant = find_variant(kernel, name, target);
+    if (!on_host) /* are for `host` */
+      kernel->setup = NULL, kernel->teardown = NULL;
     if (variant) {
       const bh_status status = variant->probe ? variant->probe(host) : BH_OK;
       if (status != BH_OK)

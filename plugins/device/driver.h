@@ -87,7 +87,7 @@ typedef struct {
 
   void *(*native)(dev_lane *, const char *name);
   uintptr_t (*address)(dev_lane *, const dev_memory *);
-  void *(*library)(dev_lane *, const char *soname);
+  void *(*library)(dev_lane *, const char *sonames); /* "libx.so.2|libx.so.1": see bh_device */
 } dev_driver;
 
 /* ---- engine.c: the functions of a bh_backend over a driver. Each plugin has one static const dev_driver, and wraps these

@@ -53,7 +53,6 @@ bh_status bh_fork_prepare(bh_fork *f, const bh_host *h, const bh_value *values, 
 bh_status bh_fork_settle(bh_fork *f, uint32_t worker) {
   bh_status status = f->host->pin(f->host, f->pin, worker, f->workers);
   memset((char *)f->reduce + worker * f->reduce_bytes, 0, f->reduce_bytes);
-  memset((char *)f->scratch + worker * f->scratch_bytes, 0, f->scratch_bytes);
   return status == BH_OK ? bh_lane_setup(&f->lanes[worker]) : status;
 }
 

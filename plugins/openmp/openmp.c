@@ -85,7 +85,8 @@ static bh_status openmp_memory(openmp *o, const bh_value *values) {
   return BH_OK;
 }
 
-/* Private parts are mapped and first touched by the thread that will use them. */
+/* Private parts are mapped by the thread that will use them, and reductions first touched. Scratch is left to the kernel:
+ * one that needs none of it on the host takes no memory. */
 static bh_status settle(openmp *o, uint32_t worker, const char *pin) {
   uint64_t reduce_bytes = bh_regions_parts_bytes(o->problem, BH_REDUCE);
   uint64_t bytes = reduce_bytes + bh_regions_parts_bytes(o->problem, BH_SCRATCH);
@@ -95,7 +96,7 @@ static bh_status settle(openmp *o, uint32_t worker, const char *pin) {
   if (!(o->parts[worker] = bh_regions_pages(bytes, 0)))
     return o->host->stop(o->host, BH_OUT_OF_MEMORY, "worker %" PRIu32 " needs %" PRIu64 " bytes of its own", worker,
                          bytes);
-  memset(o->parts[worker], 0, bytes);
+  memset(o->parts[worker], 0, reduce_bytes);
   bh_lane_parts(&o->lanes[worker], o->parts[worker], (char *)o->parts[worker] + reduce_bytes);
   bh_lane_fill(&o->lanes[worker], o->view);
   return bh_lane_setup(&o->lanes[worker]);

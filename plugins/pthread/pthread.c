@@ -55,7 +55,8 @@ static bh_status run_member(pool_state *pool, uint32_t index) {
   return bh_team_leave(&member, pool->problem->member(pool->workload_state, &member.team, &lane->team));
 }
 
-/* Private parts are allocated and first touched here, by the thread that will use them. */
+/* Private parts are allocated here, by the thread that will use them, and reductions first touched. Scratch is left to the
+ * kernel: one that needs none of it on the host takes no memory. */
 static bh_status worker_settle(worker *own) {
   pool_state *pool = own->pool;
   const bh_problem *problem = pool->problem;
@@ -71,7 +72,6 @@ static bh_status worker_settle(worker *own) {
     return pool->host->stop(pool->host, BH_OUT_OF_MEMORY, "worker %" PRIu32 " needs %" PRIu64 " bytes of its own",
                             index, reduce_bytes + scratch_bytes);
   memset(own->reduce, 0, reduce_bytes);
-  memset(own->scratch, 0, scratch_bytes);
   bh_lane_parts(&pool->lanes[index], own->reduce, own->scratch);
   bh_lane_fill(&pool->lanes[index], pool->view);
   return bh_lane_setup(&pool->lanes[index]);

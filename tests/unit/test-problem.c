@@ -2,6 +2,7 @@
  * The contract's tables: right ones pass, each way of being wrong is named; footprints against sums worked by hand. */
 #include "worker/arena.h"
 #include "worker/problem.h"
+#include <benchhost/device.h>
 
 #include <string.h>
 
@@ -23,10 +24,30 @@ static bh_status no_instructions(const bh_host *host) {
   return host->stop(host, BH_SKIP, "this CPU has no such instructions");
 }
 
+static bh_status prepare(bh_device *device, uint32_t loop, void **ret_state) {
+  (void)device, (void)loop, (void)ret_state;
+  return BH_OK;
+}
+static bh_status enqueue(void *state, bh_device *device, uint64_t begin, uint64_t end, const void *params) {
+  (void)state, (void)device, (void)begin, (void)end, (void)params;
+  return BH_OK;
+}
+static void finish(void *state, bh_device *device) {
+  (void)state, (void)device;
+}
+static bh_status setup(const bh_host *host, const bh_args *args, uint64_t items, void **ret_state) {
+  (void)host, (void)args, (void)items, (void)ret_state;
+  return BH_OK;
+}
+#define PROGRAM {.size = sizeof(bh_program), .prepare = prepare, .enqueue = enqueue, .finish = finish}
+static const bh_program for_cuda = PROGRAM, for_all = PROGRAM, instead = PROGRAM;
+static const bh_kernel_shape shape = {BH_BY_LANE, 0};
+
 typedef struct {
   bh_region regions[4];
   bh_use uses[4];
-  bh_variant variants[4];
+  bh_variant variants[8];
+  bh_program program;
   bh_kernel kernel;
   bh_loop loop;
   bh_problem problem;
@@ -45,7 +66,10 @@ static Fixture *fixture(void) {
                {.region = 3, .role = BH_SCRATCH}},
       .variants = {{.name = "fast", .target = "host", .summary = "s", .host = other_chunk},
                    {.name = "absent", .target = "host", .summary = "s", .host = other_chunk, .probe = no_instructions},
-                   {.name = "device", .target = "cuda", .summary = "s"}},
+                   {.name = "library", .target = "device", .summary = "s", .program = &for_all},
+                   {.name = "library", .target = "cuda", .summary = "s", .program = &for_cuda},
+                   {.name = "fast-library", .target = "cuda", .summary = "s", .program = &for_cuda}},
+      .program = PROGRAM,
       .loop = {.items = 10},
   };
   f.kernel = (bh_kernel){.name = "k", .host = chunk, .uses = f.uses, .n_uses = 4, .variants = f.variants};
@@ -102,6 +126,22 @@ static void test_bad(void) {
   BAD(f->loop.items = UINT64_MAX, "items");
   BAD(f->loop.params_bytes = 4, "params");
   BAD(f->uses[1].slice = beyond, "beyond region out");
+  BAD(f->kernel.source = "text", "source");
+  BAD((f->kernel.source = "text", f->kernel.source_bytes = 4, f->kernel.entry = "k"), "shape");
+  BAD(f->kernel.program = &for_all, "give it in a variant");
+}
+
+/* A variant that lacks its own code would be another one's under its name. */
+static void test_bad_variants(void) {
+  BAD(f->variants[0].target = NULL, "variant fast has no target");
+  BAD(f->variants[0].host = NULL, "variant fast for target \"host\" has no `host`");
+  BAD(f->variants[3].program = NULL, "variant library for target \"cuda\" has no `program`");
+  BAD((f->variants[3].program = NULL, f->variants[3].host = chunk), "has no `program`");
+  BAD(f->variants[2].setup = setup, "a program has `prepare`");
+  BAD((f->variants[2].program = &f->program, f->program.size = 8), "`size`");
+  BAD((f->variants[2].program = &f->program, f->program.prepare = NULL), "`prepare`");
+  BAD((f->variants[2].program = &f->program, f->program.enqueue = NULL), "`enqueue`");
+  BAD((f->variants[2].program = &f->program, f->program.finish = NULL), "`finish`");
 }
 
 static void test_footprint(void) {
@@ -131,26 +171,55 @@ static bh_status choose(const char *name, const char *target, BhProblem **ret, c
   return status;
 }
 
+static const char known[] =
+    "there are: portable, fast (host), absent (host), library (device), library (cuda), fast-library (cuda)";
+
 static void test_choose(void) {
   static const struct {
     const char *name, *target, *why;
     bh_status status;
     bh_chunk runs;
+    const bh_program *program;
   } rows[] = {
-      {"portable", "host", "", BH_OK, chunk},
-      {"fast", "host", "", BH_OK, other_chunk},
-      {"device", "cuda", "", BH_OK, chunk},
-      {"device", "host", "portable, fast (host), absent (host), device (cuda)", BH_UNSUPPORTED, chunk},
-      {"fsat", "host", "no kernel has a variant 'fsat'", BH_UNSUPPORTED, chunk},
-      {"absent", "host", "no such instructions", BH_SKIP, chunk},
+      {"portable", "host", "", BH_OK, chunk, NULL},
+      {"fast", "host", "", BH_OK, other_chunk, NULL},
+      {"portable", "cuda", "", BH_OK, chunk, NULL},
+      {"library", "cuda", "", BH_OK, chunk, &for_cuda}, /* the one for this very target, wherever it stands */
+      {"library", "opencl", "", BH_OK, chunk, &for_all},
+      {"library", "host", known, BH_UNSUPPORTED, chunk, NULL}, /* "device" is never the host */
+      {"fast", "cuda", "no kernel has a variant 'fast' for cuda backends", BH_UNSUPPORTED, chunk, NULL},
+      {"fast-library", "opencl", known, BH_UNSUPPORTED, chunk, NULL},
+      {"fsat", "host", "no kernel has a variant 'fsat'", BH_UNSUPPORTED, chunk, NULL},
+      {"absent", "host", "no such instructions", BH_SKIP, chunk, NULL},
   };
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_autoptr(BhProblem) problem = NULL;
     g_autofree char *why = NULL;
     g_assert_cmpint(choose(rows[i].name, rows[i].target, &problem, &why), ==, rows[i].status);
-    g_assert_nonnull(strstr(why, rows[i].why));
+    if (!strstr(why, rows[i].why))
+      g_error("%s on %s: expected a reason with '%s', found: %s", rows[i].name, rows[i].target, rows[i].why, why);
     g_assert_true(problem->kernels[0].host == rows[i].runs);
+    g_assert_true(problem->kernels[0].program == rows[i].program);
     g_assert_cmpstr(problem->chosen[0], ==, rows[i].status == BH_OK ? rows[i].name : "portable");
+  }
+}
+
+/* A kernel whose portable code on devices is a program: on the host it stays its function; on devices it goes before the
+ * source, so that what is called portable there is one thing. */
+static void test_choose_portable_program(void) {
+  const int cpus[] = {0};
+  const BhArenaOptions options = {.cores = 1, .cpus_compact = cpus, .n_compact = 1, .cpus_spread = cpus, .n_spread = 1};
+  g_autoptr(BhArena) arena = bh_arena_new(&options, NULL);
+  static const char *const targets[] = {"host", "cuda", "opencl"};
+  for (guint i = 0; i < G_N_ELEMENTS(targets); i++) {
+    Fixture *f = fixture();
+    f->variants[2] = (bh_variant){.name = "portable", .target = "device", .summary = "s", .program = &instead};
+    f->kernel.source = "text", f->kernel.source_bytes = 4, f->kernel.entry = "k", f->kernel.shape = &shape;
+    g_autoptr(BhProblem) problem = bh_problem_new(&f->problem, NULL);
+    g_assert_cmpint(bh_problem_choose(problem, "portable", targets[i], bh_arena_host(arena)), ==, BH_OK);
+    g_assert_true(problem->kernels[0].program == (i ? &instead : NULL));
+    g_assert_true(problem->kernels[0].host == chunk);
+    g_assert_cmpstr(problem->chosen[0], ==, "portable");
   }
 }
 
@@ -158,7 +227,9 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/problem/good", test_good);
   g_test_add_func("/problem/bad", test_bad);
+  g_test_add_func("/problem/bad-variants", test_bad_variants);
   g_test_add_func("/problem/footprint", test_footprint);
   g_test_add_func("/problem/choose", test_choose);
+  g_test_add_func("/problem/choose-portable-program", test_choose_portable_program);
   return g_test_run();
 }

@@ -6,6 +6,8 @@
  * integers.
  */
 #include "chunk-mean.k.h"
+#include "chunk-mean.k.inc"
+#include "cublas.h"
 #include <benchhost/plugin.h>
 #include <benchhost/random.h>
 
@@ -14,7 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void chunk_mean_portable(const bh_args *args, uint64_t begin, uint64_t end) {
+static void chunk_mean(const bh_args *args, uint64_t begin, uint64_t end) {
   const chunk_mean_params *p = args->params;
   const double *values = args->region[0];
   double *means = args->region[1];
@@ -59,6 +61,10 @@ static const bh_variant chunk_mean_variants[] = {{.name = "simd",
                                                   .summary = "sixteen sums at once (AVX2 on x86)",
                                                   .probe = chunk_mean_probe_simd,
                                                   .host = chunk_mean_simd},
+                                                 {.name = "cublas",
+                                                  .target = "cuda",
+                                                  .summary = "one matrix-vector product; chunks of equal length",
+                                                  .program = &chunk_mean_cublas},
                                                  {.name = NULL}};
 
 typedef struct {
@@ -100,8 +106,11 @@ static bh_status chunk_mean_open(const bh_host *h, const bh_value *values, bh_pr
   if (elements % chunks != 0)
     s->uses[0].slice = chunk_mean_slice;
   s->uses[1] = (bh_use){.region = 1, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(double)};
-  s->kernel = (bh_kernel){
-      .name = "chunk-mean", .host = chunk_mean_portable, .uses = s->uses, .n_uses = 2, .variants = chunk_mean_variants};
+  s->kernel = (bh_kernel){.name = "chunk-mean",
+                          BH_KERNEL_DEVICE(chunk_mean, chunk_mean_source),
+                          .uses = s->uses,
+                          .n_uses = 2,
+                          .variants = chunk_mean_variants};
   s->loop = (bh_loop){.items = chunks, .params = &s->params, .params_bytes = sizeof s->params};
   *ret_problem = (bh_problem){.size = ret_problem->size,
                               .regions = s->regions,

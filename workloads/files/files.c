@@ -5,8 +5,8 @@
  * hash of the letters written), and an untimed pass that writes files by the same code, reads them back and compares
  * every byte.
  */
-#include <benchhost/plugin.h>
-#include <benchhost/random.h>
+#include "files.h"
+#include "letters.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,35 +18,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES_FOLDER_BYTES 1024
 #define FILES_READ_BACK_ITEMS 64
 #define FILES_READ_BACK_BYTES (UINT64_C(16) << 20)
-
-typedef struct {
-  uint64_t seed, bytes;
-  uint32_t sync, reserved;
-  char folder[FILES_FOLDER_BYTES];
-} files_params;
 
 enum { STEP_DONE = 0, STEP_OPEN, STEP_WRITE, STEP_SYNC, STEP_STAT, STEP_CLOSE, STEP_DELETE };
 static const char *const files_steps[] = {"done", "create", "write", "fsync", "fstat", "close", "delete"};
 
-/* One per item. */
-typedef struct {
-  uint64_t hash;       /* of the letters and the item */
-  uint64_t file_bytes; /* what the file system said while the file existed */
-  uint32_t step;       /* STEP_DONE, or the first that failed */
-  uint32_t error;      /* its errno */
-} files_record;
-
 /* Eight letters 'a'..'z' from each 64-bit number; items have disjoint ranges of one stream. */
 static void files_letters(const files_params *p, uint64_t item, unsigned char *letters) {
-  uint64_t words = (p->bytes + 7) / 8;
+  uint64_t words = files_words_of(p);
   for (uint64_t w = 0; w < words; w++) {
     uint64_t r = bh_random_u64(p->seed, item * words + w);
     uint64_t n = p->bytes - w * 8 < 8 ? p->bytes - w * 8 : 8;
     for (uint64_t b = 0; b < n; b++)
-      letters[w * 8 + b] = (unsigned char)('a' + (((r >> (b * 8)) & 255) * 26 >> 8));
+      letters[w * 8 + b] = (unsigned char)files_letter(r, b);
   }
 }
 
@@ -98,30 +83,40 @@ static uint32_t files_write(const files_params *p, const char *path, const unsig
   return failed;
 }
 
+void files_item(const files_params *p, uint64_t item, const unsigned char *letters, files_record *ret_record) {
+  files_record record = {.file_bytes = 0};
+  char path[FILES_FOLDER_BYTES + 32];
+  files_path(p, item, path, sizeof path);
+  record.step = files_write(p, path, letters, &record.file_bytes);
+  record.error = record.step == STEP_DONE ? 0 : (uint32_t)errno;
+  if (record.step != STEP_OPEN && unlink(path) != 0 && record.step == STEP_DONE) {
+    record.step = STEP_DELETE;
+    record.error = (uint32_t)errno;
+  }
+  record.hash = files_hash(letters, p->bytes, item);
+  *ret_record = record;
+}
+
 static void files_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
   const files_params *p = args->params;
   files_record *records = args->region[0];
   unsigned char *letters = args->region[1];
-  char path[FILES_FOLDER_BYTES + 32];
   for (uint64_t i = begin; i < end; i++) {
-    files_record record = {.file_bytes = 0};
     files_letters(p, i, letters);
-    files_path(p, i, path, sizeof path);
-    record.step = files_write(p, path, letters, &record.file_bytes);
-    record.error = record.step == STEP_DONE ? 0 : (uint32_t)errno;
-    if (record.step != STEP_OPEN && unlink(path) != 0 && record.step == STEP_DONE) {
-      record.step = STEP_DELETE;
-      record.error = (uint32_t)errno;
-    }
-    record.hash = files_hash(letters, p->bytes, i);
-    records[i] = record;
+    files_item(p, i, letters, &records[i]);
   }
 }
 
 static const bh_use files_uses[] = {
     {.region = 0, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(files_record)},
     {.region = 1, .role = BH_SCRATCH, .split = BH_BY_WORKER}};
-static const bh_kernel files_kernels[] = {{.name = "files", .host = files_chunk, .uses = files_uses, .n_uses = 2}};
+static const bh_variant files_variants[] = {{.name = "portable",
+                                             .target = "device",
+                                             .summary = "letters made on the device, files written by the host",
+                                             .program = &files_program},
+                                            {.name = NULL}};
+static const bh_kernel files_kernels[] = {
+    {.name = "files", .host = files_chunk, .uses = files_uses, .n_uses = 2, .variants = files_variants}};
 
 typedef struct {
   const bh_host *host;

@@ -5,6 +5,7 @@
  * figures.
  */
 #include "memory.k.h"
+#include "memory.k.inc"
 #include <benchhost/plugin.h>
 
 #include <errno.h>
@@ -14,21 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-typedef struct {
-  uint64_t seed, bytes;
-  uint32_t map, reserved; /* map 1: fresh pages from the system each time; 0: malloc */
-} memory_params;
+enum { R_RECORDS, R_ARRAY, N_REGIONS };
 
-/* One per item. */
-typedef struct {
-  uint64_t item;
-  uint64_t sample; /* over MEMORY_SAMPLES elements, read back after the whole array was written */
-  uint64_t error;  /* errno of the allocation, or 0 */
-} memory_record;
-
-static void memory_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
+/* Its array comes from the system, not from the scratch region, which is a device's and stays untouched here. */
+static void memory_arrays(const bh_args *args, uint64_t begin, uint64_t end) {
   const memory_params *p = args->params;
-  memory_record *records = args->region[0];
+  memory_record *records = args->region[R_RECORDS];
   uint64_t count = p->bytes / sizeof(double);
   for (uint64_t i = begin; i < end; i++) {
     uint64_t stream = bh_random_u64(p->seed, i), sample = 0;
@@ -41,7 +33,7 @@ static void memory_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
     memory_fill(array, count, stream);
     __asm__ volatile("" : : "r"(array) : "memory"); /* all of it is written, however little is read */
     for (uint64_t k = 0; k < MEMORY_SAMPLES; k++)
-      sample = memory_fold(sample, array[memory_position(count, stream, k)], k);
+      sample = memory_fold(sample, memory_word(array[memory_position(count, stream, k)], k));
     if (p->map)
       munmap(array, p->bytes);
     else
@@ -51,13 +43,15 @@ static void memory_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
 }
 
 static const bh_use memory_uses[] = {
-    {.region = 0, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(memory_record)}};
-static const bh_kernel memory_kernels[] = {{.name = "fill", .host = memory_chunk, .uses = memory_uses, .n_uses = 1}};
+    {.region = R_RECORDS, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(memory_record)},
+    {.region = R_ARRAY, .role = BH_SCRATCH, .split = BH_WHOLE}};
+static const bh_kernel memory_kernels[] = {
+    {.name = "fill", BH_KERNEL_DEVICE(memory_arrays, memory_source), .uses = memory_uses, .n_uses = N_REGIONS}};
 
 typedef struct {
   const bh_host *host;
   memory_params params;
-  bh_region region;
+  bh_region regions[N_REGIONS];
   bh_loop loop;
 } memory_state;
 
@@ -72,18 +66,20 @@ static bh_status memory_open(const bh_host *h, const bh_value *values, bh_proble
   s->params = (memory_params){.seed = h->seed,
                               .bytes = (uint64_t)values[P_BYTES].i / sizeof(double) * sizeof(double),
                               .map = values[P_ALLOCATOR].i == 1};
-  s->region = (bh_region){
+  s->regions[R_RECORDS] = (bh_region){
       .name = "records", .role = BH_OUT, .split = BH_WHOLE, .dtype = BH_U64, .bytes = items * sizeof(memory_record)};
+  /* One for each worker: what it allocates, or on a device the array itself. The footprint counts it either way. */
+  s->regions[R_ARRAY] = (bh_region){
+      .name = "array", .role = BH_SCRATCH, .split = BH_WHOLE, .dtype = BH_F64, .bytes = s->params.bytes};
   s->loop = (bh_loop){.items = items, .params = &s->params, .params_bytes = sizeof s->params};
   *ret_problem = (bh_problem){.size = ret_problem->size,
-                              .flags = BH_EFFECTS, /* allocates: host targets only */
-                              .regions = &s->region,
-                              .n_regions = 1,
+                              .flags = BH_EFFECTS, /* the host's code allocates */
+                              .regions = s->regions,
+                              .n_regions = N_REGIONS,
                               .kernels = memory_kernels,
                               .n_kernels = 1,
                               .loops = &s->loop,
                               .n_loops = 1,
-                              .worker_bytes = s->params.bytes,
                               .items = (double)items,
                               .bytes_written = (double)items * (double)s->params.bytes,
                               .item_unit = "arrays"};
@@ -106,7 +102,7 @@ static uint64_t memory_available(void) {
 static bh_status memory_verify(void *state, void *const *region, uint32_t workers) {
   const memory_state *s = state;
   const bh_host *h = s->host;
-  const memory_record *records = region[0];
+  const memory_record *records = region[R_RECORDS];
   uint64_t count = s->params.bytes / sizeof(double);
   for (uint64_t i = 0; i < s->loop.items; i++) {
     uint64_t stream = bh_random_u64(s->params.seed, i), sample = 0;
@@ -120,7 +116,7 @@ static bh_status memory_verify(void *state, void *const *region, uint32_t worker
                      " workers, had %" PRIu64 " bytes available (%s)",
                      i, s->params.bytes, workers, memory_available(), strerror((int)r->error));
     for (uint64_t k = 0; k < MEMORY_SAMPLES; k++)
-      sample = memory_fold(sample, bh_random_unit(stream, memory_position(count, stream, k)), k);
+      sample = memory_fold(sample, memory_word(bh_random_unit(stream, memory_position(count, stream, k)), k));
     if (r->sample != sample)
       return h->stop(h, BH_WRONG,
                      "item %" PRIu64 ": digest of %d sampled elements: expected %016" PRIx64 ", found %016" PRIx64, i,

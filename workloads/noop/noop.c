@@ -4,28 +4,12 @@
  * kernel takes the same few nanoseconds for a chunk of any length, so whatever a run takes beyond that was spent on
  * handing out chunks and joining workers. Read it from the bottom (what the host sees) to the top (what it calls).
  */
+#include "noop.k.h"           /* the kernel: all that is timed. Read it next */
+#include "noop.k.inc"         /* the same file as text, noop_source: what a device's compiler gets (meson.build makes it) */
 #include <benchhost/plugin.h> /* the whole contract; besides it a workload includes libc and nothing else of benchhost */
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-/* What a run leaves behind. Doing nothing must still be checkable: a kernel that was never called, or called twice for
- * one chunk, has to be found out. So each chunk adds how many items it saw and the sum of their indices. */
-typedef struct {
-  uint64_t count, index_sum; /* modulo 2^64 */
-} noop_seen;
-
-/* ---- The kernel: all that is timed ----
- *
- * Called with chunks [begin, end) of the items, by many workers at once, in threads or in other processes. It touches
- * args->region[...] and args->params and nothing else: no globals, no host services, no memory of the workload's state.
- */
-static void noop_chunk(const bh_args *args, uint64_t begin, uint64_t end) {
-  noop_seen *seen = args->region[0]; /* [0]: the first of `noop_uses`. REDUCE: this worker's own part, so no lock */
-  uint64_t n = end - begin, twice_middle = begin + end - 1;
-  seen->count += n;
-  seen->index_sum += n % 2 == 0 ? n / 2 * twice_middle : twice_middle / 2 * n; /* begin + ... + (end - 1) */
-}
 
 /* Joins one worker's part with another's. Must give the same whatever the order: backends join as workers finish. */
 static void noop_combine(void *into, const void *part, uint64_t bytes) {
@@ -54,7 +38,7 @@ static const bh_use noop_uses[] = {{.region = 0, .role = BH_REDUCE, .split = BH_
 
 static const bh_kernel noop_kernels[] = {{
     .name = "noop",
-    .host = noop_chunk, /* the variant "portable"; others would be listed in `variants` */
+    BH_KERNEL_DEVICE(noop, noop_source), /* `host`, the variant "portable" (others: `variants`), and what devices need */
     .uses = noop_uses,
     .n_uses = 1,
 }};

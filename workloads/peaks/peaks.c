@@ -5,6 +5,9 @@
  * by the fact `roof` which roof of the roofline model it is.
  */
 #include "peaks.h"
+#include "peaks.k.h"
+#include "peaks.k.inc"
+#include <benchhost/plugin.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,7 +18,7 @@
 #define PEAKS(name) PEAKS_JOIN(portable, name)
 #define PEAKS_WIDTH 16
 #define PEAKS_TARGET
-#include "peaks.k.h"
+#include "vectors.h"
 #undef PEAKS
 #undef PEAKS_WIDTH
 #undef PEAKS_TARGET
@@ -24,14 +27,14 @@
 #define PEAKS(name) PEAKS_JOIN(simd, name)
 #define PEAKS_WIDTH 32
 #define PEAKS_TARGET __attribute__((target("avx2,fma")))
-#include "peaks.k.h"
+#include "vectors.h"
 #undef PEAKS
 #undef PEAKS_WIDTH
 #undef PEAKS_TARGET
 #define PEAKS(name) PEAKS_JOIN(avx512, name)
 #define PEAKS_WIDTH 64
 #define PEAKS_TARGET __attribute__((target("avx512f")))
-#include "peaks.k.h"
+#include "vectors.h"
 #undef PEAKS
 #undef PEAKS_WIDTH
 #undef PEAKS_TARGET
@@ -100,8 +103,17 @@ static const bh_use reread_uses[] = {
     {.region = 0, .role = BH_IN, .split = BH_WHOLE},
     {.region = 1, .role = BH_OUT, .split = BH_BY_ITEM, .stride_bytes = sizeof(double)}};
 
+/* On devices: peaks.k.h, of one shape. */
 #define PEAKS_KERNEL(id, n)                                                                                            \
-  { .name = #id, .host = portable_##id, .uses = id##_uses, .n_uses = (n), .variants = id##_variants }
+  {.name = #id,                                                                                                        \
+   .host = portable_##id,                                                                                              \
+   .source = peaks_source,                                                                                             \
+   .source_bytes = sizeof peaks_source - 1,                                                                            \
+   .entry = "peaks_" #id,                                                                                              \
+   .shape = &peaks_shape,                                                                                              \
+   .uses = id##_uses,                                                                                                  \
+   .n_uses = (n),                                                                                                      \
+   .variants = id##_variants}
 typedef enum { K_FMA_DOUBLE = 0, K_FMA_SINGLE, K_READ, K_WRITE, K_COPY, K_TRIAD, K_REREAD } peaks_kernel;
 static const bh_kernel kernels[] = {[K_FMA_DOUBLE] = PEAKS_KERNEL(fma_double, 1),
                                     [K_FMA_SINGLE] = PEAKS_KERNEL(fma_single, 1),

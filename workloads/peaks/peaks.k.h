@@ -1,109 +1,166 @@
 /* SPDX-License-Identifier: MIT
  *
- * peaks.k.h - the kernels of peaks for one width of vector. Arithmetic only. Included once for each width, with
- * PEAKS(name) giving names of their own, PEAKS_WIDTH the vector's bytes and PEAKS_TARGET the attributes of functions.
+ * peaks.k.h - what the kernels and the reference share (sizes, inputs by position), and the kernels for devices: a group of
+ * lanes for each item, neighbouring lanes at neighbouring elements. The host's kernels are in vectors.h. Arithmetic only.
  */
+#ifndef PEAKS_K_H
+#define PEAKS_K_H
+#include <benchhost/kernel.h>
+#include <benchhost/random.h>
 
-typedef double PEAKS(d) __attribute__((vector_size(PEAKS_WIDTH), aligned(8), may_alias));
-typedef float PEAKS(f) __attribute__((vector_size(PEAKS_WIDTH), aligned(4), may_alias));
+/* An item of fma: 1536 bytes of lanes, a whole number of PEAKS_CHAINS vectors of 64, 32 and 16 bytes. */
+#define PEAKS_DOUBLES ((uint64_t)192)
+#define PEAKS_FLOATS ((uint64_t)384)
+#define PEAKS_ROUNDS ((uint64_t)512)
+/* x <- a x + b has its fixed point at 1, and comes nearer to it by a: after 512 rounds 61 % of the way is left, so that
+ * each round shows in the result, and nothing overflows or becomes denormal. Both are exact in single precision. */
+#define PEAKS_A (1023.0 / 1024.0)
+#define PEAKS_B (1.0 / 1024.0)
 
-/* Chains at once: more than latency x throughput of a fused multiply-add (4 cycles x 2), fewer than there are
- * registers. */
-#define PEAKS_CHAINS 12
+/* A block of an array: an item of all operations on memory. */
+#define PEAKS_BLOCK ((uint64_t)512) /* doubles */
 
-/* x <- a x + b, PEAKS_ROUNDS times, on every lane of an item: its lanes are worked on PEAKS_CHAINS vectors at a time.
- */
-#define PEAKS_FMA(NAME, REAL, VECTOR, LANES)                                                                           \
-  PEAKS_TARGET static void PEAKS(NAME)(const bh_args *args, uint64_t begin, uint64_t end) {                            \
-    const peaks_params *p = args->params;                                                                              \
-    REAL *out = args->region[0];                                                                                       \
-    enum { N = PEAKS_WIDTH / sizeof(REAL), PER_BLOCK = PEAKS_CHAINS * N };                                             \
-    VECTOR steps = {0};                                                                                                \
-    for (int k = 0; k < N; k++)                                                                                        \
-      steps[k] = (REAL)k * (REAL)PEAKS_LANE_STEP;                                                                      \
-    for (uint64_t i = begin; i < end; i++) {                                                                           \
-      const REAL start = (REAL)peaks_item_start(p->seed, i);                                                           \
-      for (uint64_t first = 0; first < LANES; first += PER_BLOCK) {                                                    \
-        VECTOR x[PEAKS_CHAINS];                                                                                        \
-        for (int c = 0; c < PEAKS_CHAINS; c++)                                                                         \
-          x[c] = steps + (start + (REAL)(int32_t)(first + (uint64_t)(c * N)) * (REAL)PEAKS_LANE_STEP);                 \
-        for (uint64_t r = 0; r < PEAKS_ROUNDS; r++)                                                                    \
-          for (int c = 0; c < PEAKS_CHAINS; c++)                                                                       \
-            x[c] = x[c] * (REAL)PEAKS_A + (REAL)PEAKS_B;                                                               \
-        for (int c = 0; c < PEAKS_CHAINS; c++)                                                                         \
-          *(VECTOR *)(out + i * LANES + first + (uint64_t)(c * N)) = x[c];                                             \
-      }                                                                                                                \
-    }                                                                                                                  \
-  }
-PEAKS_FMA(fma_double, double, PEAKS(d), PEAKS_DOUBLES)
-PEAKS_FMA(fma_single, float, PEAKS(f), PEAKS_FLOATS)
-#undef PEAKS_FMA
+typedef struct {
+  uint64_t seed;
+  uint64_t resident; /* doubles that reread goes over, a multiple of PEAKS_BLOCK */
+  uint64_t passes;
+} peaks_params;
 
-/* Sums of whole numbers, exact in any order: eight vectors of sums at once, in the end added as a tree, because one
- * after the other would take as long as reading a first-level cache. `n` is a multiple of PEAKS_BLOCK doubles. */
-PEAKS_TARGET static inline __attribute__((always_inline)) double PEAKS(sum)(const double *values, uint64_t n) {
-  enum { N = PEAKS_WIDTH / sizeof(double) };
-  PEAKS(d) sums[8] = {{0}};
+/* Where lane `lane` of an item begins: its item's part in [2, 2.5) plus lane / 1024, all exact in single precision. No
+ * two lanes of an item, and no two neighbouring items, begin alike. */
+BH_FN double peaks_item_start(uint64_t seed, uint64_t item) {
+  return 2.0 + (double)(int32_t)((seed + item) * 167 % 512) * (1.0 / 1024);
+}
+#define PEAKS_LANE_STEP (1.0 / 1024)
+
+/* Whole numbers below 1024. `array`: 0 or 1. */
+BH_FN double peaks_value(uint64_t seed, uint64_t array, uint64_t j) {
+  return (double)(int32_t)(bh_random_u64(seed + array, j) >> 54);
+}
+
+#define PEAKS_GROUP 64 /* lanes; divides all of the above */
+
+#if defined(BH_ON_HOST)
+static const bh_kernel_shape peaks_shape = {BH_BY_GROUP, PEAKS_GROUP};
+
+#else
+
+/* A lane has 3 chains of doubles, or 6 of floats: with the other groups that a processor holds, enough to hide the latency
+ * of a multiply-add. */
+#define PEAKS_FMA(NAME, REAL, CHAINS)                                                                                  \
+  BH_FN void NAME##_group(uint64_t item, BH_LOCAL uint32_t *none, BH_GLOBAL REAL *results, peaks_params p) {           \
+    const REAL a = (REAL)PEAKS_A, b = (REAL)PEAKS_B, start = (REAL)peaks_item_start(p.seed, item);                     \
+    BH_UNUSED(none);                                                                                                   \
+    BH_LANES(t, PEAKS_GROUP)                                                                                           \
+      REAL x[CHAINS];                                                                                                  \
+      for (uint32_t c = 0; c < CHAINS; c++)                                                                            \
+        x[c] = start + (REAL)(int32_t)(t + c * PEAKS_GROUP) * (REAL)PEAKS_LANE_STEP;                                   \
+      for (uint32_t r = 0; r < PEAKS_ROUNDS; r++)                                                                      \
+        for (uint32_t c = 0; c < CHAINS; c++)                                                                          \
+          x[c] = x[c] * a + b;                                                                                         \
+      for (uint32_t c = 0; c < CHAINS; c++)                                                                            \
+        results[(item * CHAINS + c) * PEAKS_GROUP + t] = x[c];                                                         \
+    BH_SYNC                                                                                                            \
+  }                                                                                                                    \
+  BH_GROUPS_KERNEL1(NAME, NAME##_group, PEAKS_GROUP, uint32_t, 1, peaks_params, REAL)
+PEAKS_FMA(peaks_fma_double, double, 3)
+PEAKS_FMA(peaks_fma_single, float, 6)
+
+/* A lane's part of a block's sum. Sums of whole numbers: exact in any order. */
+BH_FN double peaks_lane_sum(BH_GLOBAL const double *block, uint32_t t) {
   double sum = 0;
-  for (uint64_t j = 0; j < n; j += 8 * N)
-    for (int c = 0; c < 8; c++)
-      sums[c] += *(const PEAKS(d) *)(values + j + (uint64_t)(c * N));
-  for (int c = 0; c < 4; c++)
-    sums[c] += sums[c + 4];
-  for (int c = 0; c < 2; c++)
-    sums[c] += sums[c + 2];
-  sums[0] += sums[1];
-  for (int k = 0; k < N; k++)
-    sum += sums[0][k];
+  for (uint32_t j = 0; j < PEAKS_BLOCK; j += PEAKS_GROUP)
+    sum += block[j + t];
   return sum;
 }
 
-PEAKS_TARGET static void PEAKS(read)(const bh_args *args, uint64_t begin, uint64_t end) {
-  const double *a = args->region[0];
-  double *sums = args->region[1];
-  for (uint64_t i = begin; i < end; i++)
-    sums[i] = PEAKS(sum)(a + i * PEAKS_BLOCK, PEAKS_BLOCK);
+/* The group's parts, added as a tree into the first. */
+BH_FN void peaks_join(BH_LOCAL double *parts) {
+  for (uint32_t reach = PEAKS_GROUP / 2; reach > 0; reach /= 2) {
+    BH_LANES(t, PEAKS_GROUP)
+      if (t < reach)
+        parts[t] += parts[t + reach];
+    BH_SYNC
+  }
 }
 
-/* The same few blocks over and over: they stay in a cache. */
-PEAKS_TARGET static void PEAKS(reread)(const bh_args *args, uint64_t begin, uint64_t end) {
-  const peaks_params *p = args->params;
-  const double *a = args->region[0];
-  double *sums = args->region[1];
-  for (uint64_t i = begin; i < end; i++) {
-    double sum = (double)i;
-    for (uint64_t pass = 0; pass < p->passes; pass++) {
-      sum += PEAKS(sum)(a, p->resident);
-      __asm__ volatile("" : : "r"(a) : "memory"); /* the next pass reads again */
+BH_FN void peaks_read_group(uint64_t block, BH_LOCAL double *parts, BH_GLOBAL const double *a, BH_GLOBAL double *sums,
+                            peaks_params p) {
+  BH_UNUSED(p);
+  BH_LANES(t, PEAKS_GROUP)
+    parts[t] = peaks_lane_sum(a + block * PEAKS_BLOCK, t);
+  BH_SYNC
+  peaks_join(parts);
+  BH_LANES(t, PEAKS_GROUP)
+    if (t == 0)
+      sums[block] = parts[0];
+  BH_SYNC
+}
+BH_GROUPS_KERNEL2(peaks_read, peaks_read_group, PEAKS_GROUP, double, PEAKS_GROUP, peaks_params, const double, double)
+
+/* The same few blocks over and over: they stay in a cache. Each pass begins with another block, so that no compiler can
+ * take the sum of one pass for the next one's too. */
+BH_FN void peaks_reread_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL const double *a, BH_GLOBAL double *sums,
+                              peaks_params p) {
+  const uint64_t blocks = p.resident / PEAKS_BLOCK;
+  BH_LANES(t, PEAKS_GROUP)
+    double sum = 0;
+    for (uint64_t pass = 0; pass < p.passes; pass++) {
+      uint64_t block = (item + pass) % blocks;
+      for (uint64_t k = 0; k < blocks; k++) {
+        sum += peaks_lane_sum(a + block * PEAKS_BLOCK, t);
+        block = block + 1 < blocks ? block + 1 : 0;
+      }
     }
-    sums[i] = sum;
-  }
+    parts[t] = sum;
+  BH_SYNC
+  peaks_join(parts);
+  BH_LANES(t, PEAKS_GROUP)
+    if (t == 0)
+      sums[item] = parts[0] + (double)item;
+  BH_SYNC
 }
+BH_GROUPS_KERNEL2(peaks_reread, peaks_reread_group, PEAKS_GROUP, double, PEAKS_GROUP, peaks_params, const double,
+                  double)
 
-PEAKS_TARGET static void PEAKS(write)(const bh_args *args, uint64_t begin, uint64_t end) {
-  enum { N = PEAKS_WIDTH / sizeof(double) };
-  double *c = args->region[0];
-  for (uint64_t i = begin; i < end; i++) {
-    PEAKS(d) value = {0};
-    value += (double)(i + 1);
-    for (uint64_t j = i * PEAKS_BLOCK; j < (i + 1) * PEAKS_BLOCK; j += N)
-      *(PEAKS(d) *)(c + j) = value;
-  }
+BH_FN void peaks_write_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL double *c, peaks_params p) {
+  const double value = (double)(block + 1);
+  BH_UNUSED(none);
+  BH_UNUSED(p);
+  BH_LANES(t, PEAKS_GROUP)
+    for (uint32_t j = 0; j < PEAKS_BLOCK; j += PEAKS_GROUP)
+      c[block * PEAKS_BLOCK + j + t] = value;
+  BH_SYNC
 }
+BH_GROUPS_KERNEL1(peaks_write, peaks_write_group, PEAKS_GROUP, uint32_t, 1, peaks_params, double)
 
-PEAKS_TARGET static void PEAKS(copy)(const bh_args *args, uint64_t begin, uint64_t end) {
-  enum { N = PEAKS_WIDTH / sizeof(double) };
-  const double *a = args->region[0];
-  double *c = args->region[1];
-  for (uint64_t j = begin * PEAKS_BLOCK; j < end * PEAKS_BLOCK; j += N)
-    *(PEAKS(d) *)(c + j) = *(const PEAKS(d) *)(a + j);
+BH_FN void peaks_copy_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL const double *a, BH_GLOBAL double *c,
+                            peaks_params p) {
+  BH_UNUSED(none);
+  BH_UNUSED(p);
+  BH_LANES(t, PEAKS_GROUP)
+    double x[PEAKS_BLOCK / PEAKS_GROUP];
+    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+      x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
+    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+      c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
+  BH_SYNC
 }
+BH_GROUPS_KERNEL2(peaks_copy, peaks_copy_group, PEAKS_GROUP, uint32_t, 1, peaks_params, const double, double)
 
-PEAKS_TARGET static void PEAKS(triad)(const bh_args *args, uint64_t begin, uint64_t end) {
-  enum { N = PEAKS_WIDTH / sizeof(double) };
-  const double *a = args->region[0], *b = args->region[1];
-  double *c = args->region[2];
-  for (uint64_t j = begin * PEAKS_BLOCK; j < end * PEAKS_BLOCK; j += N)
-    *(PEAKS(d) *)(c + j) = *(const PEAKS(d) *)(a + j) + 3.0 * *(const PEAKS(d) *)(b + j);
+BH_FN void peaks_triad_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL const double *a,
+                             BH_GLOBAL const double *b, BH_GLOBAL double *c, peaks_params p) {
+  BH_UNUSED(none);
+  BH_UNUSED(p);
+  BH_LANES(t, PEAKS_GROUP)
+    double x[PEAKS_BLOCK / PEAKS_GROUP];
+    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+      x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] + 3.0 * b[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
+    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+      c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
+  BH_SYNC
 }
-#undef PEAKS_CHAINS
+BH_GROUPS_KERNEL3(peaks_triad, peaks_triad_group, PEAKS_GROUP, uint32_t, 1, peaks_params, const double, const double,
+                  double)
+#endif
+#endif

@@ -5,6 +5,7 @@
  * same.
  */
 #include "squares.k.h"
+#include "squares.k.inc"
 #include <benchhost/plugin.h>
 
 #include <float.h>
@@ -26,7 +27,7 @@ static inline __attribute__((always_inline)) void squares_items(const bh_args *a
   *(double *)args->region[1] += total;
 }
 
-static void squares_portable(const bh_args *args, uint64_t begin, uint64_t end) {
+static void squares(const bh_args *args, uint64_t begin, uint64_t end) {
   squares_items(args, begin, end);
 }
 
@@ -67,7 +68,11 @@ static const bh_variant squares_variants[] = {{.name = "simd",
                                                .host = squares_simd},
                                               {.name = NULL}};
 static const bh_kernel squares_kernels[] = {
-    {.name = "squares", .host = squares_portable, .uses = squares_uses, .n_uses = 2, .variants = squares_variants}};
+    {.name = "squares",
+     BH_KERNEL_DEVICE(squares, squares_source),
+     .uses = squares_uses,
+     .n_uses = 2,
+     .variants = squares_variants}};
 
 typedef struct {
   const bh_host *host;

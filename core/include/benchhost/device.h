@@ -11,6 +11,7 @@
  *
  * `footprint` is asked before anything is allocated; `prepare` is untimed for `steady` (handles, plans, autotuning);
  * `enqueue` is timed and must not wait for the device: the backend does. Everything happens in the order of one stream.
+ * On "cuda" the device's context is current whenever the program is called.
  */
 #ifndef BENCHHOST_DEVICE_H
 #define BENCHHOST_DEVICE_H
@@ -46,7 +47,7 @@ struct bh_device {
   bh_status (*upload)(bh_device *, bh_buffer *, uint64_t offset_bytes, const void *from, uint64_t bytes);
   bh_status (*download)(bh_device *, const bh_buffer *, uint64_t offset_bytes, void *into, uint64_t bytes);
   /* Runs items [begin, end) of a kernel that has a source. `buffers`: one for each of its uses, starting at item 0's bytes;
-   * NULL (the table or an entry): the region's own. `params`: its flat bytes, NULL for none. */
+   * NULL (the table or an entry): the region's own. `params`: its flat bytes, copied before it returns; NULL for none. */
   bh_status (*launch)(bh_device *, const bh_kernel *, uint64_t begin, uint64_t end, bh_buffer *const *buffers,
                       const void *params, uint32_t params_bytes);
   /* Calls `work` on a thread of the host when the stream has got there; what is enqueued later waits for it. `work` must
@@ -64,20 +65,24 @@ struct bh_device {
   void *(*native)(bh_device *, const char *name);
   /* CUdeviceptr or cl_mem of a buffer. */
   uintptr_t (*address)(bh_device *, const bh_buffer *);
-  /* dlopen, once per process and never closed. NULL, and said why (BH_SKIP by `stop`): it is not here. */
-  void *(*library)(bh_device *, const char *soname);
+  /* dlopen's handle; once per process and never closed. `sonames`: "libx.so.2|libx.so.1", the first that is here. NULL,
+   * and said why (BH_SKIP by `stop`): none is. */
+  void *(*library)(bh_device *, const char *sonames);
 };
 
 struct bh_program {
   uint32_t size, reserved; /* sizeof(bh_program), 0 */
-  /* [host] Device memory that the program itself will take for `loop`, besides the regions. NULL: none. No device call. */
+  /* [host] Device memory that the program itself will take for `loop`, besides the regions. NULL: none. No device call.
+   * The place to refuse a problem (BH_UNSUPPORTED). */
   bh_status (*footprint)(const bh_host *, const bh_problem *, uint32_t loop, uint64_t *ret_bytes);
+  /* On failure nothing is kept: `finish` is called only after success. */
   bh_status (*prepare)(bh_device *, uint32_t loop, void **ret_state);
   /* Items [begin, end) of the loop; `params` as in bh_args. */
   bh_status (*enqueue)(void *state, bh_device *, uint64_t begin, uint64_t end, const void *params);
-  /* Enqueues what brings results from the program's own memory into the regions' copies. NULL: they are there. */
+  /* Enqueues what brings results from the program's own memory into the regions' copies. NULL: they are there. It may
+   * wait (`finish`), for what the host did in the stream: the backend has enqueued on all devices by then. */
   bh_status (*fetch)(void *state, bh_device *);
-  void (*finish)(void *state, bh_device *); /* accepts NULL states */
+  void (*finish)(void *state, bh_device *); /* accepts NULL states; the stream has ended, or the device failed */
 };
 
 #ifdef __cplusplus

@@ -337,6 +337,10 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
 
 /* ---- CHUNKS: lane k of n takes grains [k g / n, (k + 1) g / n) of the g there are ---- */
 
+#if defined(BH_ON_HOST) /* a backend calls with begin < end, and this is all of it */
+#define BH_CHUNK_OF_LANE_ const uint64_t bh_from = l.begin, bh_to = l.end;
+#define BH_IF_ANY_
+#else
 #define BH_CHUNK_OF_LANE_                                                                                              \
   const uint64_t bh_grains = (l.end - l.begin + l.grain - 1) / l.grain;                                                \
   const uint64_t bh_share = bh_grains / BH_LANES_ALL_, bh_rest = bh_grains % BH_LANES_ALL_;                            \
@@ -345,40 +349,42 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   uint64_t bh_to = bh_from + (bh_share + (BH_LANE_ < bh_rest ? 1 : 0)) * l.grain;                                      \
   if (bh_to > l.end)                                                                                                   \
     bh_to = l.end;
+#define BH_IF_ANY_ if (bh_from < bh_to)
+#endif
 #define BH_CHUNKS_KERNEL1(NAME, CHUNK, P, T0)                                                                          \
   BH_OPEN1_(BH_ANY_, NAME, P, T0)                                                                                      \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS1_(BH_LANE_, T0), p); }                                                               \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 #define BH_CHUNKS_KERNEL2(NAME, CHUNK, P, T0, T1)                                                                      \
   BH_OPEN2_(BH_ANY_, NAME, P, T0, T1)                                                                                  \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS2_(BH_LANE_, T0, T1), p); }                                                           \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 #define BH_CHUNKS_KERNEL3(NAME, CHUNK, P, T0, T1, T2)                                                                  \
   BH_OPEN3_(BH_ANY_, NAME, P, T0, T1, T2)                                                                              \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS3_(BH_LANE_, T0, T1, T2), p); }                                                       \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 #define BH_CHUNKS_KERNEL4(NAME, CHUNK, P, T0, T1, T2, T3)                                                              \
   BH_OPEN4_(BH_ANY_, NAME, P, T0, T1, T2, T3)                                                                          \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS4_(BH_LANE_, T0, T1, T2, T3), p); }                                                   \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 #define BH_CHUNKS_KERNEL5(NAME, CHUNK, P, T0, T1, T2, T3, T4)                                                          \
   BH_OPEN5_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4)                                                                      \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS5_(BH_LANE_, T0, T1, T2, T3, T4), p); }                                               \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 #define BH_CHUNKS_KERNEL6(NAME, CHUNK, P, T0, T1, T2, T3, T4, T5)                                                      \
   BH_OPEN6_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4, T5)                                                                  \
   BH_CHUNK_OF_LANE_                                                                                                    \
-  if (bh_from < bh_to)                                                                                                 \
+  BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS6_(BH_LANE_, T0, T1, T2, T3, T4, T5), p); }                                           \
   BH_SHAPE_(NAME, BH_BY_LANE, 0)
 
