@@ -219,6 +219,35 @@ def nvrtc_child(architecture):
 
 # ---- what ptxas says about a kernel ----
 
+def workload_files():
+    """Every workload's file with a kernel, its own or by a header of its folder."""
+    return [path for path in sorted(SOURCE.glob("workloads/*/*.k.h")) if kernels_of(path)]
+
+
+def kernels_of(path):
+    """The names of the kernels in a file, those that its macros make included."""
+    accepted, said = call("gcc", "-E", "-P", "-D__OPENCL_VERSION__=120", "-x", "c", "-", text=text_of(path))
+    if not accepted:
+        raise AssertionError(said)
+    return sorted(re.findall(r"\bvoid (\w+)\(bh_launch ", said))
+
+
+def checked_text(path):
+    """The text as a plugin embeds it; the check is part of it."""
+    done = subprocess.run([TOOL, "--text", path], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def registers_of(text, architecture):
+    """(what ptxas says of each entry, NVRTC's version)"""
+    accepted, said, result = nvrtc(text, f"compute_{architecture}")
+    if not accepted:
+        raise AssertionError(said)
+    return ptxas(bytes.fromhex(result["code"]).rstrip(b"\0").decode(), architecture), result["version"]
+
+
 def ptxas(ptx, architecture):
     """{entry: {"registers", "stores", "loads", "stack"}}: spills in bytes, from ptxas -v."""
     with tempfile.TemporaryDirectory(prefix="benchhost-kernels-") as folder:

@@ -14,7 +14,7 @@ import snippets
 
 PAGE = compilers.SOURCE / "docs" / "kernels.md"
 COLUMNS = ("gcc", "clang", "nvrtc", "opencl-clang", "pocl")
-WORDS = {"ok", "fails", "crashes", "varies"} # found may also be "differs": compiles, and gives another result than the host
+WORDS = {"ok", "fails", "crashes", "varies"}  # found may also be "differs": compiles, and gives another result than the host
 ITEMS = 16
 
 
