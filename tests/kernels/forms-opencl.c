@@ -100,6 +100,5 @@ const char *forms_opencl_open(const char *source) {
 void forms_opencl_run(const Launch *l) {
   g_error("%s: built without OpenCL", l->name);
 }
-void forms_opencl_close(void) {
-}
+void forms_opencl_close(void) {}
 #endif

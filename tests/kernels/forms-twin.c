@@ -11,7 +11,7 @@ uint64_t bh_twin_clock_ns(void) {
 
 #define SIX(FORM)                                                                                                      \
   {#FORM "1", FORM##1}, {#FORM "2", FORM##2}, {#FORM "3", FORM##3}, {#FORM "4", FORM##4}, {#FORM "5", FORM##5}, {      \
-    #FORM "6", FORM##6                                                                                                 \
+#FORM "6", FORM##6                                                                                                 \
   }
 static const struct {
   const char *name;

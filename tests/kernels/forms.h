@@ -12,8 +12,8 @@ typedef struct {
   guint64 begin, end, grain;
   guint uses;
   void *memory[FORMS_USES];
-  gsize bytes[FORMS_USES];      /* of all parts */
-  guint64 stride[FORMS_USES];   /* of a private part; 0: shared */
+  gsize bytes[FORMS_USES];    /* of all parts */
+  guint64 stride[FORMS_USES]; /* of a private part; 0: shared */
   const void *params;
   gsize params_bytes;
 } Launch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * forms.k.h - kernels of every form with 1 to 6 uses, for tests/kernels/test-forms.c. All figures are small whole numbers, so
- * that every order of work gives the same sums.
+ * forms.k.h - kernels of every form with 1 to 6 uses, for tests/kernels/test-forms.c. All figures are small whole
+ * numbers, so that every order of work gives the same sums.
  */
 #ifndef FORMS_K_H
 #define FORMS_K_H
@@ -31,15 +31,16 @@ BH_FN uint64_t forms_inputs2(uint64_t i, BH_GLOBAL const uint32_t *a) {
 BH_FN uint64_t forms_inputs3(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b) {
   return forms_inputs2(i, a) + 5 * (uint64_t)b[i];
 }
-BH_FN uint64_t forms_inputs4(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c) {
+BH_FN uint64_t forms_inputs4(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
+                             BH_GLOBAL const int32_t *c) {
   return forms_inputs3(i, a, b) + (uint64_t)(7 * (int64_t)c[i]);
 }
-BH_FN uint64_t forms_inputs5(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c,
-                             BH_GLOBAL const float *d) {
+BH_FN uint64_t forms_inputs5(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
+                             BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d) {
   return forms_inputs4(i, a, b, c) + 11 * (uint64_t)d[i];
 }
-BH_FN uint64_t forms_inputs6(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c,
-                             BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e) {
+BH_FN uint64_t forms_inputs6(uint64_t i, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
+                             BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e) {
   return forms_inputs5(i, a, b, c, d) + 13 * (uint64_t)e[i];
 }
 
@@ -64,7 +65,8 @@ BH_FN void forms_item5(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint
   out[i] += forms_scaled(forms_inputs5(i, a, b, c, d), p);
 }
 BH_FN void forms_item6(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
-                       BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e, forms_params p) {
+                       BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e,
+                       forms_params p) {
   out[i] += forms_scaled(forms_inputs6(i, a, b, c, d, e), p);
 }
 BH_ITEMS_KERNEL1(items1, forms_item1, forms_params, uint64_t)
@@ -86,7 +88,8 @@ BH_FN void forms_chunk1(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, f
   for (uint64_t i = begin; i < end; i++)
     forms_mark(i, begin, end, out, forms_scaled(i, p));
 }
-BH_FN void forms_chunk2(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a, forms_params p) {
+BH_FN void forms_chunk2(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        forms_params p) {
   for (uint64_t i = begin; i < end; i++)
     forms_mark(i, begin, end, out, forms_scaled(forms_inputs2(i, a), p));
 }
@@ -101,7 +104,8 @@ BH_FN void forms_chunk4(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, B
     forms_mark(i, begin, end, out, forms_scaled(forms_inputs4(i, a, b, c), p));
 }
 BH_FN void forms_chunk5(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, forms_params p) {
+                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
+                        forms_params p) {
   for (uint64_t i = begin; i < end; i++)
     forms_mark(i, begin, end, out, forms_scaled(forms_inputs5(i, a, b, c, d), p));
 }
@@ -115,9 +119,10 @@ BH_CHUNKS_KERNEL1(chunks1, forms_chunk1, forms_params, uint64_t)
 BH_CHUNKS_KERNEL2(chunks2, forms_chunk2, forms_params, uint64_t, const uint32_t)
 BH_CHUNKS_KERNEL3(chunks3, forms_chunk3, forms_params, uint64_t, const uint32_t, const double)
 BH_CHUNKS_KERNEL4(chunks4, forms_chunk4, forms_params, uint64_t, const uint32_t, const double, const int32_t)
-BH_CHUNKS_KERNEL5(chunks5, forms_chunk5, forms_params, uint64_t, const uint32_t, const double, const int32_t, const float)
-BH_CHUNKS_KERNEL6(chunks6, forms_chunk6, forms_params, uint64_t, const uint32_t, const double, const int32_t, const float,
-                  const uint8_t)
+BH_CHUNKS_KERNEL5(chunks5, forms_chunk5, forms_params, uint64_t, const uint32_t, const double, const int32_t,
+                  const float)
+BH_CHUNKS_KERNEL6(chunks6, forms_chunk6, forms_params, uint64_t, const uint32_t, const double, const int32_t,
+                  const float, const uint8_t)
 
 /* ---- REDUCE ---- */
 
@@ -144,7 +149,8 @@ BH_FN void forms_sum1(uint64_t i, forms_sum *s, forms_params p) {
 BH_FN void forms_sum2(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, forms_params p) {
   forms_add(s, i, forms_scaled(forms_inputs2(i, a), p));
 }
-BH_FN void forms_sum3(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b, forms_params p) {
+BH_FN void forms_sum3(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
+                      forms_params p) {
   forms_add(s, i, forms_scaled(forms_inputs3(i, a, b), p));
 }
 BH_FN void forms_sum4(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
@@ -156,7 +162,8 @@ BH_FN void forms_sum5(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, BH_
   forms_add(s, i, forms_scaled(forms_inputs5(i, a, b, c, d), p));
 }
 BH_FN void forms_sum6(uint64_t i, forms_sum *s, BH_GLOBAL const uint32_t *a, BH_GLOBAL const double *b,
-                      BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e, forms_params p) {
+                      BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, BH_GLOBAL const uint8_t *e,
+                      forms_params p) {
   forms_add(s, i, forms_scaled(forms_inputs6(i, a, b, c, d, e), p));
 }
 BH_REDUCE_KERNEL1(reduce1, forms_start, forms_sum1, forms_join, FORMS_GROUP, forms_params, forms_sum)
@@ -174,62 +181,61 @@ BH_REDUCE_KERNEL6(reduce6, forms_start, forms_sum6, forms_join, FORMS_GROUP, for
 
 #define FORMS_BODY(VALUE)                                                                                              \
   BH_PRIVATE(uint64_t, kept, FORMS_GROUP);                                                                             \
-  BH_LANES(t, FORMS_GROUP) local_sums[t] = i + t; BH_OF(kept, t) = t; BH_SYNC                                          \
-  BH_LANES(t, FORMS_GROUP) BH_OF(kept, t) += 10 * local_sums[FORMS_GROUP - 1 - t]; BH_SYNC                             \
-  BH_LANES(t, FORMS_GROUP) out[i * FORMS_GROUP + t] += BH_OF(kept, t) + forms_scaled(VALUE, p); BH_SYNC
+  BH_LANES(t, FORMS_GROUP) local_sums[t] = i + t;                                                                      \
+  BH_OF(kept, t) = t;                                                                                                  \
+  BH_SYNC                                                                                                              \
+  BH_LANES(t, FORMS_GROUP) BH_OF(kept, t) += 10 * local_sums[FORMS_GROUP - 1 - t];                                     \
+  BH_SYNC                                                                                                              \
+  BH_LANES(t, FORMS_GROUP) out[i * FORMS_GROUP + t] += BH_OF(kept, t) + forms_scaled(VALUE, p);                        \
+  BH_SYNC
 
-BH_FN void forms_group1(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, forms_params p) {
-  FORMS_BODY(i)
-}
-BH_FN void forms_group2(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        forms_params p) {
-  FORMS_BODY(forms_inputs2(i, a))
-}
-BH_FN void forms_group3(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        BH_GLOBAL const double *b, forms_params p) {
-  FORMS_BODY(forms_inputs3(i, a, b))
-}
-BH_FN void forms_group4(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, forms_params p) {
-  FORMS_BODY(forms_inputs4(i, a, b, c))
-}
-BH_FN void forms_group5(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d, forms_params p) {
-  FORMS_BODY(forms_inputs5(i, a, b, c, d))
-}
-BH_FN void forms_group6(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
-                        BH_GLOBAL const uint8_t *e, forms_params p) {
-  FORMS_BODY(forms_inputs6(i, a, b, c, d, e))
-}
-BH_GROUPS_KERNEL1(groups1, forms_group1, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t)
-BH_GROUPS_KERNEL2(groups2, forms_group2, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t)
-BH_GROUPS_KERNEL3(groups3, forms_group3, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
-                  const double)
-BH_GROUPS_KERNEL4(groups4, forms_group4, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
-                  const double, const int32_t)
-BH_GROUPS_KERNEL5(groups5, forms_group5, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
-                  const double, const int32_t, const float)
-BH_GROUPS_KERNEL6(groups6, forms_group6, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
-                  const double, const int32_t, const float, const uint8_t)
+BH_FN void forms_group1(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out,
+                        forms_params p){FORMS_BODY(i)} BH_FN
+    void forms_group2(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                      forms_params p){FORMS_BODY(forms_inputs2(i, a))} BH_FN
+    void forms_group3(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                      BH_GLOBAL const double *b, forms_params p){FORMS_BODY(forms_inputs3(i, a, b))} BH_FN
+    void forms_group4(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c,
+                      forms_params p){FORMS_BODY(forms_inputs4(i, a, b, c))} BH_FN
+    void forms_group5(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
+                      forms_params p){FORMS_BODY(forms_inputs5(i, a, b, c, d))} BH_FN
+    void forms_group6(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
+                      BH_GLOBAL const uint8_t *e, forms_params p){
+        FORMS_BODY(forms_inputs6(i, a, b, c, d, e))} BH_GROUPS_KERNEL1(groups1, forms_group1, FORMS_GROUP, uint64_t,
+                                                                       FORMS_GROUP, forms_params, uint64_t)
+        BH_GROUPS_KERNEL2(groups2, forms_group2, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
+                          const uint32_t) BH_GROUPS_KERNEL3(groups3, forms_group3, FORMS_GROUP, uint64_t, FORMS_GROUP,
+                                                            forms_params, uint64_t, const uint32_t, const double)
+            BH_GROUPS_KERNEL4(groups4, forms_group4, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
+                              const uint32_t, const double, const int32_t)
+                BH_GROUPS_KERNEL5(groups5, forms_group5, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
+                                  const uint32_t, const double, const int32_t, const float)
+                    BH_GROUPS_KERNEL6(groups6, forms_group6, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
+                                      const uint32_t, const double, const int32_t, const float, const uint8_t)
 
-/* ---- Private parts: how many items came to each, and an array to work in ---- */
+    /* ---- Private parts: how many items came to each, and an array to work in ---- */
 
-BH_FN void forms_private_item(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch, forms_params p) {
+    BH_FN void forms_private_item(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch, forms_params p) {
   for (uint32_t k = 1; k < 4; k++)
     scratch[k] = i + k;
   scratch[0]++;
   out[i] += scratch[1] + scratch[2] + scratch[3] + p.factor;
 }
 BH_ITEMS_KERNEL2(private_items, forms_private_item, forms_params, uint64_t, uint64_t)
-BH_FN void forms_private_chunk(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch, forms_params p) {
+BH_FN void forms_private_chunk(uint64_t begin, uint64_t end, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch,
+                               forms_params p) {
   for (uint64_t i = begin; i < end; i++)
     forms_private_item(i, out, scratch, p);
 }
 BH_CHUNKS_KERNEL2(private_chunks, forms_private_chunk, forms_params, uint64_t, uint64_t)
-BH_FN void forms_private_group(uint64_t i, BH_LOCAL uint64_t *sums, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch,
-                               forms_params p) {
-  BH_LANES(t, FORMS_GROUP) if (t < 3) scratch[1 + t] = i + 1 + t; sums[t] = t; BH_SYNC
+BH_FN void forms_private_group(uint64_t i, BH_LOCAL uint64_t *sums, BH_GLOBAL uint64_t *out,
+                               BH_GLOBAL uint64_t *scratch, forms_params p) {
+  BH_LANES(t, FORMS_GROUP) if (t < 3) scratch[1 + t] = i + 1 + t;
+  sums[t] = t;
+  BH_SYNC
   BH_LANES(t, FORMS_GROUP)
   if (t == 0) {
     scratch[0]++;
@@ -237,7 +243,8 @@ BH_FN void forms_private_group(uint64_t i, BH_LOCAL uint64_t *sums, BH_GLOBAL ui
   }
   BH_SYNC
 }
-BH_GROUPS_KERNEL2(private_groups, forms_private_group, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, uint64_t)
+BH_GROUPS_KERNEL2(private_groups, forms_private_group, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
+                  uint64_t)
 
 /* ---- No parameters; numbers by position; mathematics ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * benchhost/kernel.h: kernels of every form, with 1 to 6 uses, private parts, grains and empty ranges, give what this file
- * computes by itself: on the host, as a device's lanes one at a time (BH_TWIN), and on an OpenCL device. */
+ * benchhost/kernel.h: kernels of every form, with 1 to 6 uses, private parts, grains and empty ranges, give what this
+ * file computes by itself: on the host, as a device's lanes one at a time (BH_TWIN), and on an OpenCL device. */
 #include "forms.k.h"
 #include "forms.k.inc"
 #include "forms.h"
@@ -22,9 +22,10 @@ typedef struct {
   {#FORM "1", KIND, 1, FORM##1, &FORM##1_shape}, {#FORM "2", KIND, 2, FORM##2, &FORM##2_shape},                        \
       {#FORM "3", KIND, 3, FORM##3, &FORM##3_shape}, {#FORM "4", KIND, 4, FORM##4, &FORM##4_shape},                    \
       {#FORM "5", KIND, 5, FORM##5, &FORM##5_shape}, {                                                                 \
-    #FORM "6", KIND, 6, FORM##6, &FORM##6_shape                                                                        \
+#FORM "6", KIND, 6, FORM##6, &FORM##6_shape                                                                        \
   }
-static const Kernel kernels[] = {SIX(items, F_ITEMS), SIX(chunks, F_CHUNKS), SIX(reduce, F_REDUCE), SIX(groups, F_GROUPS)};
+static const Kernel kernels[] = {SIX(items, F_ITEMS), SIX(chunks, F_CHUNKS), SIX(reduce, F_REDUCE),
+                                 SIX(groups, F_GROUPS)};
 static const Kernel private_kernels[] = {{"private_items", F_ITEMS, 2, private_items, &private_items_shape},
                                          {"private_chunks", F_CHUNKS, 2, private_chunks, &private_chunks_shape},
                                          {"private_groups", F_GROUPS, 2, private_groups, &private_groups_shape}};
@@ -100,9 +101,7 @@ static guint parts_of(const Way *way, const Launch *l) {
 
 /* ---- Launches ---- */
 
-static const struct {
-  guint groups, lanes;
-} shapes[] = {{1, 1}, {1, 8}, {3, 8}, {2, 5}, {9, 8}};
+static const struct { guint groups, lanes; } shapes[] = {{1, 1}, {1, 8}, {3, 8}, {2, 5}, {9, 8}};
 static const struct {
   guint64 begin, end, grain;
 } ranges[] = {{0, ITEMS, 1}, {0, ITEMS, 4}, {16, 50, 16}, {5, 29, 1}, {8, 9, 8}, {0, ITEMS, 100}, {7, 7, 1}};
@@ -116,9 +115,16 @@ static void launches(const Way *way, const Kernel *k, const void *its_params, gs
   g_assert_cmpuint(k->shape->lanes, ==, by_group ? FORMS_GROUP : 0);
   for (guint s = 0; s < G_N_ELEMENTS(shapes); s++)
     for (guint r = 0; r < G_N_ELEMENTS(ranges); r++) {
-      Launch l = {.name = k->name, .by_group = by_group, .groups = shapes[s].groups,
-                  .lanes = by_group ? FORMS_GROUP : shapes[s].lanes, .begin = ranges[r].begin, .end = ranges[r].end,
-                  .grain = ranges[r].grain, .uses = k->uses, .params = its_params, .params_bytes = params_bytes};
+      Launch l = {.name = k->name,
+                  .by_group = by_group,
+                  .groups = shapes[s].groups,
+                  .lanes = by_group ? FORMS_GROUP : shapes[s].lanes,
+                  .begin = ranges[r].begin,
+                  .end = ranges[r].end,
+                  .grain = ranges[r].grain,
+                  .uses = k->uses,
+                  .params = its_params,
+                  .params_bytes = params_bytes};
       trial(way, k, &l);
     }
 }
@@ -248,7 +254,8 @@ static void try_random(const Way *way, const Kernel *k, Launch *l) {
   l->bytes[1] = ITEMS * sizeof *units;
   way->run(l, k->host);
   for (guint64 i = l->begin; i < l->end; i++) {
-    guint64 state = 7 + (i + 1) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15), draw = 99 + (i + 1) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
+    guint64 state = 7 + (i + 1) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15),
+            draw = 99 + (i + 1) * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15);
     state = (state ^ (state >> 30)) * G_GUINT64_CONSTANT(0xBF58476D1CE4E5B9);
     state = (state ^ (state >> 27)) * G_GUINT64_CONSTANT(0x94D049BB133111EB);
     draw = (draw ^ (draw >> 30)) * G_GUINT64_CONSTANT(0xBF58476D1CE4E5B9);
@@ -281,8 +288,8 @@ static double ulps(double found, long double expected, int digits) {
 
 #define REFERENCES(X, Y, MINUS_TENTH)                                                                                  \
   {                                                                                                                    \
-    sqrtl(X), expl(Y), logl(X), sinl(Y), cosl(Y), powl(X, Y), fabsl(Y), fmal(X, Y, MINUS_TENTH), fminl(X, Y), fmaxl(X, Y), \
-        floorl(Y), tanhl(Y)                                                                                            \
+    sqrtl(X), expl(Y), logl(X), sinl(Y), cosl(Y), powl(X, Y), fabsl(Y), fmal(X, Y, MINUS_TENTH), fminl(X, Y),          \
+        fmaxl(X, Y), floorl(Y), tanhl(Y)                                                                               \
   }
 /* What OpenCL 1.2 allows (7.4), which CUDA's library and the usual libm keep too; in the order above. */
 static const double double_ulps[] = {0.501, 3, 3, 4, 4, 16, 0, 0.501, 0, 0, 0, 5};
@@ -290,7 +297,7 @@ static const double float_ulps[] = {3, 3, 3, 4, 4, 16, 0, 0.501, 0, 0, 0, 5};
 
 static void try_doubles(const Way *way, const Kernel *k, Launch *l) {
   double pairs[2 * ITEMS];
-  g_autofree double *out = g_new0(double, ITEMS * FORMS_DOUBLES);
+  g_autofree double *out = g_new0(double, ITEMS *FORMS_DOUBLES);
   fill_pairs(pairs);
   l->memory[0] = out;
   l->bytes[0] = ITEMS * FORMS_DOUBLES * sizeof *out;
@@ -298,17 +305,18 @@ static void try_doubles(const Way *way, const Kernel *k, Launch *l) {
   l->bytes[1] = sizeof pairs;
   way->run(l, k->host);
   for (guint64 i = l->begin; i < l->end; i++) {
-    const long double expected[] = REFERENCES((long double)pairs[2 * i], (long double)pairs[2 * i + 1], -(long double)0.1);
+    const long double expected[] =
+        REFERENCES((long double)pairs[2 * i], (long double)pairs[2 * i + 1], -(long double)0.1);
     for (guint f = 0; f < FORMS_DOUBLES; f++)
       if (ulps(out[i * FORMS_DOUBLES + f], expected[f], 53) > double_ulps[f])
-        g_error("%s: function %u of (%.17g, %.17g): expected %.20Lg, found %.17g", way->name, f, pairs[2 * i], pairs[2 * i + 1],
-                expected[f], out[i * FORMS_DOUBLES + f]);
+        g_error("%s: function %u of (%.17g, %.17g): expected %.20Lg, found %.17g", way->name, f, pairs[2 * i],
+                pairs[2 * i + 1], expected[f], out[i * FORMS_DOUBLES + f]);
   }
 }
 
 static void try_floats(const Way *way, const Kernel *k, Launch *l) {
   double pairs[2 * ITEMS];
-  g_autofree float *out = g_new0(float, ITEMS * FORMS_FLOATS);
+  g_autofree float *out = g_new0(float, ITEMS *FORMS_FLOATS);
   fill_pairs(pairs);
   l->memory[0] = out;
   l->bytes[0] = ITEMS * FORMS_FLOATS * sizeof *out;
@@ -320,8 +328,8 @@ static void try_floats(const Way *way, const Kernel *k, Launch *l) {
     const long double expected[] = REFERENCES((long double)x, (long double)y, -(long double)0.1f);
     for (guint f = 0; f < FORMS_FLOATS; f++)
       if (ulps((double)out[i * FORMS_FLOATS + f], expected[f], 24) > float_ulps[f])
-        g_error("%s: function %u of (%.9g, %.9g): expected %.12Lg, found %.9g", way->name, f, (double)x, (double)y, expected[f],
-                (double)out[i * FORMS_FLOATS + f]);
+        g_error("%s: function %u of (%.9g, %.9g): expected %.12Lg, found %.9g", way->name, f, (double)x, (double)y,
+                expected[f], (double)out[i * FORMS_FLOATS + f]);
   }
 }
 
