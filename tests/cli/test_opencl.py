@@ -141,7 +141,7 @@ def test_oclgrind_finds_nothing(workload, tmp_path):
     log = tmp_path / "oclgrind.log"
     (tmp_path / "oclgrind.icd").write_text(OCLGRIND[0] + "\n")
     env = {**os.environ, "OCL_ICD_VENDORS": str(tmp_path / "oclgrind.icd"), "OCLGRIND_DATA_RACES": "1",
-           "OCLGRIND_CHECK_API": "1", "OCLGRIND_UNINITIALIZED": "0", "OCLGRIND_LOG": str(log)}
+           "OCLGRIND_CHECK_API": "1", "OCLGRIND_LOG": str(log)}
     matrix = {"benchhost": 1, "name": "checked", "seed": 3, "workloads": [workload[0]],
               "backends": [{"opencl": {"groups": 3, "group-size": 4}}]}
     params = [f"{workload[0]}.{text}" for text in workload[1:]]
