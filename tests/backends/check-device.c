@@ -24,13 +24,14 @@ enum {
   TWO_WRITERS,
   BROKEN,
   NO_ENTRY,
+  RACY,
   TEAM
 };
 enum { P_CASE, P_N, P_MIN_CHUNK };
 static const bh_param params[] = {
     {"case", BH_CHOICE, "roles",
-     "roles|chain|ragged|chunks|reduce|groups|worker|nothing|tired|whole-out|two-writers|broken|no-entry|team", NULL,
-     "which promise is checked", 0, 0, NULL, NULL},
+     "roles|chain|ragged|chunks|reduce|groups|worker|nothing|tired|whole-out|two-writers|broken|no-entry|racy|team",
+     NULL, "which promise is checked", 0, 0, NULL, NULL},
     {"n", BH_INT, "1000", NULL, "items", "items", 0, 1e9, NULL, NULL},
     {"min-chunk", BH_INT, "1", NULL, "items", "the loops' min_chunk", 0, 1e9, NULL, NULL},
     {NULL}};
@@ -175,8 +176,9 @@ static void open_items(check *c, bh_problem *problem) {
     LOOP(check_reduce, 0, {0, BH_REDUCE}, {1, BH_IN, BH_BY_ITEM, 8});
     break;
   case WORKER:
-    ADD(REGION(BH_INOUT, BH_BY_WORKER, 256), REGION(BH_IN, BH_WHOLE, 24));
+    ADD(REGION(BH_INOUT, BH_BY_WORKER, 256), REGION(BH_IN, BH_WHOLE, 24), REGION(BH_OUT, BH_WHOLE, bytes));
     LOOP(check_worker, 0, {0, BH_INOUT, BH_BY_WORKER}, {1, BH_IN});
+    LOOP(check_seen, 0, {0, BH_IN, BH_WHOLE}, {2, BH_OUT, BH_BY_ITEM, 8});
     break;
   case TIRED:
     ADD(REGION(BH_OUT, BH_WHOLE, bytes), REGION(BH_INOUT, BH_WHOLE, bytes));
@@ -196,6 +198,8 @@ static void open_items(check *c, bh_problem *problem) {
       LOOP(check_chunks, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else if (c->which == GROUPS)
       LOOP(check_groups, 0, {0, BH_OUT, BH_BY_ITEM, 8});
+    else if (c->which == RACY)
+      LOOP(check_racy, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else if (c->which == NOTHING)
       LOOP(check_idle, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else
@@ -330,6 +334,8 @@ static bh_status verify_worker(check *c, void *const *region, uint32_t workers) 
   EXPECT("count", 0, count, runs * c->n);
   EXPECT("sum", 0, sum, runs * one);
   EXPECT("it ran", 0, runs > 0, c->n > 0);
+  for (uint64_t i = 0; i < c->n; i++)
+    EXPECT("the first part, as seen by item", i, ((uint64_t *)region[2])[i], parts[0] + i);
   return BH_OK;
 }
 
