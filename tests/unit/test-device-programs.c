@@ -26,6 +26,10 @@ static StubDevice *open_stub(Fixture *f, guint index, guint count) {
   return stub_device_new(&f->mini->host, &f->ours->problem, f->region, index, count);
 }
 
+static StubDevice *open_device(Fixture *f) {
+  return open_stub(f, 0, 1);
+}
+
 static void expect_reason(const Fixture *f, const char *part) {
   const char *reason = bh_mini_host_reason(f->mini);
   if (!reason || !strstr(reason, part))
@@ -59,14 +63,10 @@ static guint fail_each(Fixture *f, const bh_program *program, StubDevice *(*open
 
 /* ---- files ---- */
 
-static StubDevice *open_files(Fixture *f) {
-  return open_stub(f, 0, 1);
-}
-
 static void test_files_calls(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=3 size=10", "portable", "opencl");
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   fixture_prepare(&f, 0);
   g_assert_cmpint(stub_device_run(stub, program, 0, 0, 3, 1), ==, BH_OK);
   g_autofree char *calls = stub_device_calls(stub);
@@ -85,7 +85,7 @@ static void files_verified(const char *settings, guint launches, guint64 footpri
   Fixture f;
   uint64_t bytes = 1;
   const bh_program *program = open_program(&f, "files", settings, "portable", "cuda");
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_OK);
   g_assert_cmpuint(bytes, ==, footprint);
   fixture_prepare(&f, 0);
@@ -143,8 +143,8 @@ static void test_files_failures(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
   /* alloc, 2 pinned, 3 batches of 3 calls, the last host_func, finish, upload */
-  g_assert_cmpuint(fail_each(&f, program, open_files, BH_FAIL), ==, 3 + 9 + 3);
-  g_assert_cmpuint(fail_each(&f, program, open_files, BH_OUT_OF_MEMORY), ==, 15);
+  g_assert_cmpuint(fail_each(&f, program, open_device, BH_FAIL), ==, 3 + 9 + 3);
+  g_assert_cmpuint(fail_each(&f, program, open_device, BH_OUT_OF_MEMORY), ==, 15);
   fixture_close(&f);
 }
 
@@ -153,13 +153,28 @@ static void test_files_lost_device(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
   for (guint n = 1; n <= 10; n++) {
-    g_autoptr(StubDevice) stub = open_files(&f);
+    g_autoptr(StubDevice) stub = open_device(&f);
     bh_mini_host_reset(f.mini);
     fixture_prepare(&f, n);
     stub->lose_after = n;
     g_assert_cmpint(stub_device_run(stub, program, 0, 0, 500, 1), ==, BH_FAIL);
     expect_reason(&f, "the device is lost");
   }
+  fixture_close(&f);
+}
+
+/* Files that a run did not write are not taken for written because an earlier run wrote them. */
+static void test_files_forgotten_batch(void) {
+  Fixture f;
+  const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
+  g_autoptr(StubDevice) stub = open_device(&f);
+  fixture_prepare(&f, 0);
+  stub->forget_host_work =
+      4 + 2; /* three batches and the wait for the writer are the first run's; the second's second */
+  g_assert_cmpint(stub_device_run(stub, program, 0, 0, 500, 2), ==, BH_OK);
+  g_assert_cmpint(fixture_verify(&f), ==, BH_WRONG);
+  expect_reason(&f, "item 209: hash of the letters");
+  g_clear_pointer(&stub, stub_device_free);
   fixture_close(&f);
 }
 
@@ -173,7 +188,7 @@ static void test_files_full_disk(void) {
   low = before;
   low.rlim_cur = 5000;
   fixture_prepare(&f, 0);
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   setrlimit(RLIMIT_FSIZE, &low);
   g_assert_cmpint(stub_device_run(stub, program, 0, 0, 300, 1), ==, BH_OK);
   setrlimit(RLIMIT_FSIZE, &before);
@@ -339,6 +354,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/device-programs/files/two-devices", test_files_two_devices);
   g_test_add_func("/device-programs/files/failures", test_files_failures);
   g_test_add_func("/device-programs/files/lost-device", test_files_lost_device);
+  g_test_add_func("/device-programs/files/forgotten-batch", test_files_forgotten_batch);
   g_test_add_func("/device-programs/files/full-disk", test_files_full_disk);
   g_test_add_func("/device-programs/cublas/calls", test_cublas_calls);
   g_test_add_func("/device-programs/cublas/sizes", test_cublas_sizes);

@@ -4,9 +4,9 @@
  * several runs at once are only another worker count. Verified by exit status and, where asked, by the SHA-256 of what
  * it prints.
  */
-#include "sha256.h"
 #include "spawn.h"
 #include <benchhost/plugin.h>
+#include <benchhost/sha256.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -140,10 +140,10 @@ static bh_status command_expect(command_state *s, const bh_value *values) {
   if (digest[0] && !command_hex(digest, s->hash))
     return h->stop(h, BH_FAIL, "expect-sha256: expected 64 hex digits, found '%s'", digest);
   if (values[P_OUTPUT_TEXT].given) {
-    sha256 hash;
-    sha256_init(&hash);
-    sha256_add(&hash, output, strlen(output));
-    sha256_end(&hash, s->hash);
+    bh_sha256 hash;
+    bh_sha256_init(&hash);
+    bh_sha256_add(&hash, output, strlen(output));
+    bh_sha256_end(&hash, s->hash);
   }
   s->expect_hash = digest[0] || values[P_OUTPUT_TEXT].given;
   s->run->hash = s->expect_hash || values[P_OUTPUT].i == 1;
@@ -233,12 +233,12 @@ static bh_status command_check(command_state *s, uint64_t i, const spawn_record 
   if (!s->expect_hash && !s->first_hash) {
     s->first_hash = 1;
     memcpy(s->hash, r->hash, 32);
-    sha256_text(s->hash, expected);
+    bh_sha256_text(s->hash, expected);
     h->fact(h, "output sha256", "%s", expected);
   }
   if (memcmp(r->hash, s->hash, 32) != 0) {
-    sha256_text(s->hash, expected);
-    sha256_text(r->hash, found);
+    bh_sha256_text(s->hash, expected);
+    bh_sha256_text(r->hash, found);
     return h->stop(h, BH_WRONG,
                    "run %" PRIu64 " of %s: SHA-256 of its %" PRIu64 " bytes of output: expected %s%s, found %s", i,
                    s->run->text, r->output_bytes, expected, s->expect_hash ? "" : " (as the first run's)", found);

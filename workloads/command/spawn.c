@@ -6,8 +6,8 @@
  * our stack until exec, so it makes system calls and writes to one word of the parent, nothing else.
  */
 #include "spawn.h"
-#include "sha256.h"
 #include <benchhost/random.h>
+#include <benchhost/sha256.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,18 +92,18 @@ static __attribute__((noinline)) pid_t spawn_fork(spawn_plan *plan) {
 
 static void spawn_read(int fd, spawn_record *record) {
   uint8_t bytes[65536];
-  sha256 hash;
-  sha256_init(&hash);
+  bh_sha256 hash;
+  bh_sha256_init(&hash);
   for (;;) {
     ssize_t n = read(fd, bytes, sizeof bytes);
     if (n == 0 || (n < 0 && errno != EINTR))
       break;
     if (n > 0) {
-      sha256_add(&hash, bytes, (size_t)n);
+      bh_sha256_add(&hash, bytes, (size_t)n);
       record->output_bytes += (uint64_t)n;
     }
   }
-  sha256_end(&hash, record->hash);
+  bh_sha256_end(&hash, record->hash);
 }
 
 static uint64_t spawn_ns(struct timeval t) {
