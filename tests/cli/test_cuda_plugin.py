@@ -58,9 +58,10 @@ def on_fake(tmp_path, workloads, backends, *arguments, faults="", cache=None, **
 
 @pytest.mark.skipif(has_driver(), reason="there is a CUDA driver here")
 def test_no_driver(tmp_path):
-    assert cuda_reason() == NO_DRIVER
-    assert NO_DRIVER in run("describe", "cuda").stdout
-    result, found = cells(tmp_path, "noop, prime: {n: 100}", "serial, cuda: {streams: [1, 2]}")
+    real = {"BENCHHOST_CUDA_DRIVER": ""}
+    assert cuda_reason(**real) == NO_DRIVER
+    assert NO_DRIVER in run("describe", "cuda", **real).stdout
+    result, found = cells(tmp_path, "noop, prime: {n: 100}", "serial, cuda: {streams: [1, 2]}", **real)
     assert result.returncode == 0
     assert f"skipped: {NO_DRIVER}" in result.stdout
     assert {(c["backend"], c["status"]) for c in found} == {("serial", "ok"), ("cuda", "skipped")}

@@ -181,6 +181,9 @@ static void do_work(StubDevice *s, const StubWork *work) {
     work->kernel->host(&args, work->begin, work->end);
     break;
   case WORK_HOST:
+    if (s->forget_host_work && --s->forget_host_work == 0)
+      break;
+    G_GNUC_FALLTHROUGH;
   case WORK_LIBRARY:
     s->in_host_work = TRUE;
     work->work(work->arg);

@@ -28,7 +28,8 @@ typedef struct {
   guint n_failable; /* calls so far that may fail */
   guint fail_at;    /* the number, from 1, of the one that does; 0: none */
   bh_status fail_with;
-  guint lose_after; /* pieces of enqueued work after which the device is lost; 0: never */
+  guint lose_after;       /* pieces of enqueued work after which the device is lost; 0: never */
+  guint forget_host_work; /* the number, from 1, of the piece of host work that silently never happens; 0: none */
 } StubDevice;
 
 /* Device `index` of `count`. `views` lives longer than the device; regions of the device are copies of it. */

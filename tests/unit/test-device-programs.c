@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The device programs of files and chunk-mean on the stub of a device: the order of their calls, results by the
+ * The device programs of files, sleep and chunk-mean on the stub of a device: the order of their calls, results by the
  * workloads' own verify, and every call failing once: nothing may be left behind. */
 #include "stub-device.h"
 #include "workload-fixture.h"
@@ -24,6 +24,10 @@ static const bh_program *open_program(Fixture *f, const char *workload, const ch
 
 static StubDevice *open_stub(Fixture *f, guint index, guint count) {
   return stub_device_new(&f->mini->host, &f->ours->problem, f->region, index, count);
+}
+
+static StubDevice *open_device(Fixture *f) {
+  return open_stub(f, 0, 1);
 }
 
 static void expect_reason(const Fixture *f, const char *part) {
@@ -59,14 +63,10 @@ static guint fail_each(Fixture *f, const bh_program *program, StubDevice *(*open
 
 /* ---- files ---- */
 
-static StubDevice *open_files(Fixture *f) {
-  return open_stub(f, 0, 1);
-}
-
 static void test_files_calls(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=3 size=10", "portable", "opencl");
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   fixture_prepare(&f, 0);
   g_assert_cmpint(stub_device_run(stub, program, 0, 0, 3, 1), ==, BH_OK);
   g_autofree char *calls = stub_device_calls(stub);
@@ -85,7 +85,7 @@ static void files_verified(const char *settings, guint launches, guint64 footpri
   Fixture f;
   uint64_t bytes = 1;
   const bh_program *program = open_program(&f, "files", settings, "portable", "cuda");
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_OK);
   g_assert_cmpuint(bytes, ==, footprint);
   fixture_prepare(&f, 0);
@@ -143,8 +143,8 @@ static void test_files_failures(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
   /* alloc, 2 pinned, 3 batches of 3 calls, the last host_func, finish, upload */
-  g_assert_cmpuint(fail_each(&f, program, open_files, BH_FAIL), ==, 3 + 9 + 3);
-  g_assert_cmpuint(fail_each(&f, program, open_files, BH_OUT_OF_MEMORY), ==, 15);
+  g_assert_cmpuint(fail_each(&f, program, open_device, BH_FAIL), ==, 3 + 9 + 3);
+  g_assert_cmpuint(fail_each(&f, program, open_device, BH_OUT_OF_MEMORY), ==, 15);
   fixture_close(&f);
 }
 
@@ -153,13 +153,28 @@ static void test_files_lost_device(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
   for (guint n = 1; n <= 10; n++) {
-    g_autoptr(StubDevice) stub = open_files(&f);
+    g_autoptr(StubDevice) stub = open_device(&f);
     bh_mini_host_reset(f.mini);
     fixture_prepare(&f, n);
     stub->lose_after = n;
     g_assert_cmpint(stub_device_run(stub, program, 0, 0, 500, 1), ==, BH_FAIL);
     expect_reason(&f, "the device is lost");
   }
+  fixture_close(&f);
+}
+
+/* Files that a run did not write are not taken for written because an earlier run wrote them. */
+static void test_files_forgotten_batch(void) {
+  Fixture f;
+  const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
+  g_autoptr(StubDevice) stub = open_device(&f);
+  fixture_prepare(&f, 0);
+  stub->forget_host_work =
+      4 + 2; /* three batches and the wait for the writer are the first run's; the second's second */
+  g_assert_cmpint(stub_device_run(stub, program, 0, 0, 500, 2), ==, BH_OK);
+  g_assert_cmpint(fixture_verify(&f), ==, BH_WRONG);
+  expect_reason(&f, "item 209: hash of the letters");
+  g_clear_pointer(&stub, stub_device_free);
   fixture_close(&f);
 }
 
@@ -173,13 +188,31 @@ static void test_files_full_disk(void) {
   low = before;
   low.rlim_cur = 5000;
   fixture_prepare(&f, 0);
-  g_autoptr(StubDevice) stub = open_files(&f);
+  g_autoptr(StubDevice) stub = open_device(&f);
   setrlimit(RLIMIT_FSIZE, &low);
   g_assert_cmpint(stub_device_run(stub, program, 0, 0, 300, 1), ==, BH_OK);
   setrlimit(RLIMIT_FSIZE, &before);
   g_assert_cmpint(fixture_verify(&f), ==, BH_FAIL);
   expect_reason(&f, "item 0: cannot write");
   expect_reason(&f, "File too large");
+  g_clear_pointer(&stub, stub_device_free);
+  fixture_close(&f);
+}
+
+/* ---- sleep ---- */
+
+static void test_sleep(void) {
+  Fixture f;
+  const bh_program *program = open_program(&f, "sleep", "items=5 duration=100us", "portable", "opencl");
+  g_autoptr(StubDevice) stub = open_device(&f);
+  fixture_prepare(&f, 0);
+  g_assert_cmpint(stub_device_run(stub, program, 0, 0, 5, 2), ==, BH_OK);
+  g_autofree char *calls = stub_device_calls(stub);
+  g_assert_cmpstr(calls, ==,
+                  "-- enqueue\nhost_func\n-- fetch\nfinish\nregion 0\nupload 120 to 0\n"
+                  "-- enqueue\nhost_func\n-- fetch\nfinish\nregion 0\nupload 120 to 0\n-- finish\n");
+  expect_verified(&f);
+  g_assert_cmpuint(fail_each(&f, program, open_device, BH_FAIL), ==, 3);
   g_clear_pointer(&stub, stub_device_free);
   fixture_close(&f);
 }
@@ -339,7 +372,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/device-programs/files/two-devices", test_files_two_devices);
   g_test_add_func("/device-programs/files/failures", test_files_failures);
   g_test_add_func("/device-programs/files/lost-device", test_files_lost_device);
+  g_test_add_func("/device-programs/files/forgotten-batch", test_files_forgotten_batch);
   g_test_add_func("/device-programs/files/full-disk", test_files_full_disk);
+  g_test_add_func("/device-programs/sleep", test_sleep);
   g_test_add_func("/device-programs/cublas/calls", test_cublas_calls);
   g_test_add_func("/device-programs/cublas/sizes", test_cublas_sizes);
   g_test_add_func("/device-programs/cublas/two-devices", test_cublas_two_devices);

@@ -184,6 +184,7 @@ static bh_status files_enqueue(void *state, bh_device *d, uint64_t begin, uint64
   (void)params; /* the loop's own: what is enqueued needs them for longer than this call */
   s->begin = begin;
   s->end = end;
+  memset(s->records + begin, 0, (end - begin) * sizeof *s->records); /* no file of this run has such a record */
   for (uint64_t k = 0, first = begin; first < end && status == BH_OK; first += s->batch_files, k++) {
     const uint64_t count = end - first < s->batch_files ? end - first : s->batch_files;
     s->batches[k] = (files_batch){.owner = s, .letters = s->slot[k % 2], .first = first, .count = count};
