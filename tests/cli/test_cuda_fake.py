@@ -140,6 +140,19 @@ def test_every_kernel_ran_on_the_device(all_of_them):
     assert ran >= {"prime", "squares", "chunk_mean", "files_words", "memory_arrays", "noop", "sleep_items", "peaks_triad"}
 
 
+@pytest.mark.parametrize("options", ["", "{streams: 3}", "{streams: 2, block: 8, grid: 3}", "{block: 7, grid: 5, timing: isolated}",
+                                     "{device: all, streams: 2}", "{grid: 1, block: 1}"])
+def test_every_form_role_and_split(place, options):
+    """The workload that tests/backends runs on other devices: each form, role and split of benchhost/kernel.h, and teams."""
+    check = plugins.BUILD / "tests" / "backends" / "check-device.so"
+    cases = "[roles, chain, ragged, chunks, reduce, groups, worker, two-writers, team]"
+    rows = [f"{check}: {{case: {cases}, n: [0, 1, 1003], min-chunk: [1, 16]}}"]
+    result = place.run(matrix(rows, f"[cuda: {options}]" if options else "[cuda]"), "devices=2")
+    bad = [f"{c['label']}: {c['status']}: {c['reason']}" for c in result.cells if c["status"] != "ok"]
+    assert len(result.cells) == 54 and not bad, "\n".join(bad)
+    assert {process[-1]["leaks"] for process in workers(result.calls)} == {"0"}
+
+
 # ---- Order, arguments, lifetimes ----
 
 def test_order_of_calls(all_of_them):
