@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The device program of sleep on the stub of a device: the host naps when the stream gets there, and what it wrote comes
- * into the device's copy when it is fetched, once. */
+ * The device program of sleep on the stub of a device: the host naps when the stream gets there, and what it wrote
+ * comes into the device's copy when it is fetched, once. */
 #include "stub-device.h"
 #include "workload-fixture.h"
 
@@ -67,8 +67,8 @@ static void test_two_devices(void) {
   fixture_close(&s.fixture);
 }
 
-/* Enqueued twice before a fetch, as inner repetitions are; fetched twice after it: the second adds nothing, so naps of an
- * earlier run cannot hide what the host wrote since. */
+/* Enqueued twice before a fetch, as inner repetitions are; fetched twice after it: the second adds nothing, so naps of
+ * an earlier run cannot hide what the host wrote since. */
 static void test_fetched_once(void) {
   Sleep s;
   void *state = NULL;
