@@ -189,36 +189,45 @@ BH_REDUCE_KERNEL6(reduce6, forms_start, forms_sum6, forms_join, FORMS_GROUP, for
   BH_LANES(t, FORMS_GROUP) out[i * FORMS_GROUP + t] += BH_OF(kept, t) + forms_scaled(VALUE, p);                        \
   BH_SYNC
 
-BH_FN void forms_group1(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out,
-                        forms_params p){FORMS_BODY(i)} BH_FN
-    void forms_group2(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                      forms_params p){FORMS_BODY(forms_inputs2(i, a))} BH_FN
-    void forms_group3(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                      BH_GLOBAL const double *b, forms_params p){FORMS_BODY(forms_inputs3(i, a, b))} BH_FN
-    void forms_group4(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c,
-                      forms_params p){FORMS_BODY(forms_inputs4(i, a, b, c))} BH_FN
-    void forms_group5(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
-                      forms_params p){FORMS_BODY(forms_inputs5(i, a, b, c, d))} BH_FN
-    void forms_group6(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
-                      BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
-                      BH_GLOBAL const uint8_t *e, forms_params p){
-        FORMS_BODY(forms_inputs6(i, a, b, c, d, e))} BH_GROUPS_KERNEL1(groups1, forms_group1, FORMS_GROUP, uint64_t,
-                                                                       FORMS_GROUP, forms_params, uint64_t)
-        BH_GROUPS_KERNEL2(groups2, forms_group2, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
-                          const uint32_t) BH_GROUPS_KERNEL3(groups3, forms_group3, FORMS_GROUP, uint64_t, FORMS_GROUP,
-                                                            forms_params, uint64_t, const uint32_t, const double)
-            BH_GROUPS_KERNEL4(groups4, forms_group4, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
-                              const uint32_t, const double, const int32_t)
-                BH_GROUPS_KERNEL5(groups5, forms_group5, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
-                                  const uint32_t, const double, const int32_t, const float)
-                    BH_GROUPS_KERNEL6(groups6, forms_group6, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t,
-                                      const uint32_t, const double, const int32_t, const float, const uint8_t)
+BH_FN void forms_group1(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, forms_params p) {
+  FORMS_BODY(i);
+}
+BH_FN void forms_group2(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        forms_params p) {
+  FORMS_BODY(forms_inputs2(i, a));
+}
+BH_FN void forms_group3(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        BH_GLOBAL const double *b, forms_params p) {
+  FORMS_BODY(forms_inputs3(i, a, b));
+}
+BH_FN void forms_group4(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, forms_params p) {
+  FORMS_BODY(forms_inputs4(i, a, b, c));
+}
+BH_FN void forms_group5(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
+                        forms_params p) {
+  FORMS_BODY(forms_inputs5(i, a, b, c, d));
+}
+BH_FN void forms_group6(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint32_t *a,
+                        BH_GLOBAL const double *b, BH_GLOBAL const int32_t *c, BH_GLOBAL const float *d,
+                        BH_GLOBAL const uint8_t *e, forms_params p) {
+  FORMS_BODY(forms_inputs6(i, a, b, c, d, e));
+}
+BH_GROUPS_KERNEL1(groups1, forms_group1, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t)
+BH_GROUPS_KERNEL2(groups2, forms_group2, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t)
+BH_GROUPS_KERNEL3(groups3, forms_group3, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
+                  const double)
+BH_GROUPS_KERNEL4(groups4, forms_group4, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
+                  const double, const int32_t)
+BH_GROUPS_KERNEL5(groups5, forms_group5, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
+                  const double, const int32_t, const float)
+BH_GROUPS_KERNEL6(groups6, forms_group6, FORMS_GROUP, uint64_t, FORMS_GROUP, forms_params, uint64_t, const uint32_t,
+                  const double, const int32_t, const float, const uint8_t)
 
-    /* ---- Private parts: how many items came to each, and an array to work in ---- */
+/* ---- Private parts: how many items came to each, and an array to work in ---- */
 
-    BH_FN void forms_private_item(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch, forms_params p) {
+BH_FN void forms_private_item(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL uint64_t *scratch, forms_params p) {
   for (uint32_t k = 1; k < 4; k++)
     scratch[k] = i + k;
   scratch[0]++;

@@ -289,6 +289,13 @@ def test_sums_of_a_reduce_kernel_are_private(tmp_path):
     assert lines_of(tmp_path, REDUCE.format(q="", g="")) == [5]
 
 
+@pytest.mark.parametrize("lanes,fine", [("64", True), ("1", True), ("48", False), ("MINE", False), ("OTHER", True), ("0", False)])
+def test_lanes_of_a_reduce_kernel(tmp_path, lanes, fine):
+    text = REDUCE.format(q="", g="BH_GLOBAL ").replace(" 64,", f" {lanes},") + "#define MINE 96\n#define OTHER 32\n"
+    found = check(tmp_path, text)
+    assert bool(found) != fine and all("power of two" in message and line == 12 for line, message in found)
+
+
 GROUPS = HEAD + """BH_FN void body(uint64_t i, {l}double *sums, {g}double *out, bh_no_params p) {{
   BH_UNUSED(p);
   BH_LANES(t, 4) sums[t] = t; BH_SYNC
