@@ -214,27 +214,31 @@ static void report(dev_lane *lane, const cuda_loop *l, double seconds) {
   h->metric(h, name, seconds, "s", BH_LOWER);
 }
 
+static void say(dev_lane *lane, const char *what, const char *format, unsigned long long number) {
+  char name[48], text[160];
+  if (!lane->speaks)
+    return;
+  snprintf(name, sizeof name, "gpu %d %s", lane->device->ordinal, what);
+  snprintf(text, sizeof text, format, number);
+  lane->head.host->fact(lane->head.host, name, "%s", text);
+}
+
 /* 1: the run's device time says nothing. */
 static int discard(dev_lane *lane, cuda_loop *l) {
-  const bh_host *h = lane->head.host;
   if (l->blocked && clock_was_stuck(lane)) {
     l->stuck++;
-    h->fact(h, "isolated", "loop %u waits for the device while it is enqueued: launches are in its device time",
-            l->loop);
+    say(lane, "not isolated", "loop %llu waits for the device while it is enqueued: launches are in its device time",
+        l->loop);
     return 1;
   }
-  if (!throttled(lane))
+  if (!throttled(lane) || l->discarded > MOST_DISCARDS)
     return 0;
-  if (l->discarded == MOST_DISCARDS) {
-    l->discarded++;
-    h->fact(h, "throttled", "%d runs discarded for an SM clock below 75 %% of its rating; then they were kept",
-            MOST_DISCARDS);
+  if (++l->discarded > MOST_DISCARDS) {
+    say(lane, "discarded", "%llu runs discarded for an SM clock below 75 %% of its rating; then they were kept",
+        MOST_DISCARDS);
+    return 0;
   }
-  if (l->discarded > MOST_DISCARDS)
-    return 0;
-  l->discarded++;
-  h->fact(h, "throttled", "%llu runs discarded for an SM clock below 75 %% of its rating",
-          (unsigned long long)l->discarded);
+  say(lane, "discarded", "%llu runs discarded for an SM clock below 75 %% of its rating", l->discarded);
   pause_growing(l);
   return 1;
 }
