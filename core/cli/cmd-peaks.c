@@ -40,8 +40,8 @@ static char **prepend(char **list, char *first) {
   return longer;
 }
 
-/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. Its variants are
- * vectors of a host's processor: a device runs the kernel as it is. */
+/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. Its variants
+ * are vectors of a host's processor: a device runs the kernel as it is. */
 static char *backend_entry(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
   g_autoptr(BhCatalog) catalog = bh_catalog_new();
   if (strpbrk(o->backend, "\"\\\n")) {

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCKS_NS UINT64_C(500000000) /* between two looks at the clocks, at least */
+
 bh_status cuda_fail(const bh_host *h, cu_result result, const char *call) {
   if (result == CU_OUT_OF_MEMORY)
     return h->stop(h, BH_OUT_OF_MEMORY, "%s: CUDA_ERROR_OUT_OF_MEMORY", call);
@@ -101,18 +103,18 @@ static bh_status lane_open(const bh_host *h, const bh_value *values, uint32_t in
   }
   if (index == 0)
     h->fact(h, "timing", "%s", timings[lane->timing]);
-  lane->clocks_ns = h->now_ns();
+  lane->opened_ns = lane->clocks_ns = h->now_ns();
   *ret_lane = lane;
   return BH_OK;
 }
 
-/* Between samples results are fetched: a moment to see what the clocks do, now and then; the last one counts. */
+/* Between samples results are fetched: a moment to see what the clocks do, now and then; the last one counts. Ever more
+ * rarely, as the host keeps a limited number of facts. */
 static void look_at_clocks(dev_lane *lane) {
-  const uint64_t now_ns = lane->head.host->now_ns();
-  if (!lane->device->nvml || lane->running || lane->looks >= 20 || now_ns - lane->clocks_ns < UINT64_C(500000000))
+  const uint64_t now_ns = lane->head.host->now_ns(), third_ns = (now_ns - lane->opened_ns) / 3;
+  if (!lane->device->nvml || lane->running || now_ns - lane->clocks_ns < (third_ns > CLOCKS_NS ? third_ns : CLOCKS_NS))
     return;
   lane->clocks_ns = now_ns;
-  lane->looks++;
   cuda_device_clocks(lane->head.host, lane->device, "after");
 }
 

@@ -76,8 +76,7 @@ struct dev_lane {
   cu_event started, stopped;
   cuda_clock *clock; /* helper kernels, for isolated and batch */
   uint64_t metrics, last_metric_ns;
-  uint64_t clocks_ns; /* when the clocks were looked at last */
-  uint32_t looks;
+  uint64_t opened_ns, clocks_ns; /* clocks: when they were looked at last */
   uint32_t cubins_made, cubins_cached;
   uint64_t jit_ns;
 };

@@ -59,7 +59,7 @@ static bh_status check_unknown(dev_lane *lane, uint32_t loop) {
 static bh_status isolate(dev_lane *lane, cuda_loop *l, int known) {
   LANE_TRY(clock_flush(lane));
   LANE_TRY(clock_stamp(lane, 0));
-  if (!known || l->stuck)
+  if (!known || l->stuck || l->runs == 0) /* a kernel's first launch may wait for the device: it is loaded then */
     return BH_OK;
   LANE_TRY(clock_block(lane));
   l->blocked = 1;
@@ -251,7 +251,9 @@ bh_status lane_run_end(dev_lane *lane, uint32_t loop) {
     LANE_TRY(settle(lane, l));
   if (lane->timing == TIMING_BATCH && l->runs == 2)
     LANE_TRY(measure_batch(lane, l, ms / 1e3));
-  if (lane->timing == TIMING_BATCH ? l->runs < 2 : lane->timing == TIMING_ISOLATED && discard(lane, l))
+  if (lane->timing != TIMING_EVENTS && l->runs == 1) /* cold: neither kind of figure, and no sample of the host */
+    return BH_OK;
+  if (lane->timing == TIMING_ISOLATED && discard(lane, l))
     return BH_OK;
   report(lane, l, lane->timing == TIMING_BATCH ? l->batch_s : ms / 1e3);
   return BH_OK;

@@ -85,8 +85,8 @@ static bh_status openmp_memory(openmp *o, const bh_value *values) {
   return BH_OK;
 }
 
-/* Private parts are mapped by the thread that will use them, and reductions first touched. Scratch is left to the kernel:
- * one that needs none of it on the host takes no memory. */
+/* Private parts are mapped by the thread that will use them, and reductions first touched. Scratch is left to the
+ * kernel: one that needs none of it on the host takes no memory. */
 static bh_status settle(openmp *o, uint32_t worker, const char *pin) {
   uint64_t reduce_bytes = bh_regions_parts_bytes(o->problem, BH_REDUCE);
   uint64_t bytes = reduce_bytes + bh_regions_parts_bytes(o->problem, BH_SCRATCH);

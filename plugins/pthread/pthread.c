@@ -55,8 +55,8 @@ static bh_status run_member(pool_state *pool, uint32_t index) {
   return bh_team_leave(&member, pool->problem->member(pool->workload_state, &member.team, &lane->team));
 }
 
-/* Private parts are allocated here, by the thread that will use them, and reductions first touched. Scratch is left to the
- * kernel: one that needs none of it on the host takes no memory. */
+/* Private parts are allocated here, by the thread that will use them, and reductions first touched. Scratch is left to
+ * the kernel: one that needs none of it on the host takes no memory. */
 static bh_status worker_settle(worker *own) {
   pool_state *pool = own->pool;
   const bh_problem *problem = pool->problem;

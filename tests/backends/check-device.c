@@ -24,13 +24,14 @@ enum {
   TWO_WRITERS,
   BROKEN,
   NO_ENTRY,
+  RACY,
   TEAM
 };
 enum { P_CASE, P_N, P_MIN_CHUNK };
 static const bh_param params[] = {
     {"case", BH_CHOICE, "roles",
-     "roles|chain|ragged|chunks|reduce|groups|worker|nothing|tired|whole-out|two-writers|broken|no-entry|team", NULL,
-     "which promise is checked", 0, 0, NULL, NULL},
+     "roles|chain|ragged|chunks|reduce|groups|worker|nothing|tired|whole-out|two-writers|broken|no-entry|racy|team",
+     NULL, "which promise is checked", 0, 0, NULL, NULL},
     {"n", BH_INT, "1000", NULL, "items", "items", 0, 1e9, NULL, NULL},
     {"min-chunk", BH_INT, "1", NULL, "items", "the loops' min_chunk", 0, 1e9, NULL, NULL},
     {NULL}};
@@ -196,6 +197,8 @@ static void open_items(check *c, bh_problem *problem) {
       LOOP(check_chunks, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else if (c->which == GROUPS)
       LOOP(check_groups, 0, {0, BH_OUT, BH_BY_ITEM, 8});
+    else if (c->which == RACY)
+      LOOP(check_racy, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else if (c->which == NOTHING)
       LOOP(check_idle, 0, {0, BH_OUT, BH_BY_ITEM, 8});
     else

@@ -143,6 +143,11 @@ BH_FN void check_idle_item(uint64_t i, BH_GLOBAL uint64_t *out, check_params p) 
   BH_UNUSED(p);
 }
 BH_ITEMS_KERNEL1(check_idle, check_idle_item, check_params, uint64_t)
+/* Wrong on purpose: two items write one word. */
+BH_FN void check_racy_item(uint64_t i, BH_GLOBAL uint64_t *out, check_params p) {
+  out[i / 2] = check_mix(i) + p.salt;
+}
+BH_ITEMS_KERNEL1(check_racy, check_racy_item, check_params, uint64_t)
 BH_FN void check_tired_item(uint64_t i, BH_GLOBAL uint64_t *out, BH_GLOBAL const uint64_t *sample, check_params p) {
   if (sample[i] == 1)
     out[i] = check_mix(i) + p.salt;

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Kernels that run everywhere, on every backend: each form, role and split of benchhost/kernel.h, several lanes, teams; and
 what a device backend answers to what it cannot do. See test_pairs.py for the environment."""
+import glob
 import os
 import re
 import subprocess
-import tempfile
 
 import pytest
 
 PAIR, CHECKS, BACKENDS = (os.environ[name] for name in ("PAIR", "CHECKS", "BACKENDS"))
 POCL = "/etc/OpenCL/vendors/pocl.icd"
+OCLGRIND = glob.glob("/usr/lib/oclgrind/liboclgrind-rt-icd.so") + glob.glob("/usr/lib/*/oclgrind/liboclgrind-rt-icd.so")
+CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "two-writers", "team"]
 
 HOSTS = [("serial", []), ("pthread", ["workers=3", "schedule=dynamic"]), ("fork", ["workers=2"]),
          ("openmp", ["workers=2"])]
@@ -30,10 +32,9 @@ def on(variants):
     return pytest.mark.parametrize("variant", variants, ids=ident)
 
 
-@pytest.fixture(scope="module", name="env")
+@pytest.fixture(name="env")
 def fixture_env():
-    with tempfile.TemporaryDirectory(prefix="benchhost-pocl-") as folder:
-        yield {**os.environ, "POCL_CACHE_DIR": folder, "OCL_ICD_VENDORS": POCL}
+    return {**os.environ, "OCL_ICD_VENDORS": POCL}
 
 
 def pair(env, variant, *texts, workload=f"{CHECKS}/check-device.so"):
@@ -56,7 +57,7 @@ def workers(variant):
 
 
 @on(HOSTS + DEVICES)
-@pytest.mark.parametrize("case", ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "two-writers", "team"])
+@pytest.mark.parametrize("case", CASES)
 def test_every_form_role_and_split(case, variant, env):
     for n, min_chunk in (0, 1), (1, 1), (2, 5000), (1003, 1), (1003, 16):
         texts = [f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=3"]
@@ -110,3 +111,20 @@ def test_host_code_alone_is_unsupported(variant, env):
     for check, kernel in ("check-items", "check"), ("check-team", "inline"):
         expected = ("unsupported", f"kernel '{kernel}' has no code for devices")
         assert pair(env, variant, workload=f"{CHECKS}/{check}.so") == expected
+
+
+@pytest.mark.parametrize("case", [*CASES, "racy"])
+def test_oclgrind(case, tmp_path):
+    """No race, nothing out of bounds, no wrong call; and one kernel that shows that it would be seen."""
+    if not OCLGRIND:
+        pytest.skip("Oclgrind is not installed (oclgrind)")
+    log = tmp_path / "log"
+    (tmp_path / "oclgrind.icd").write_text(OCLGRIND[0] + "\n")
+    env = {**os.environ, "OCL_ICD_VENDORS": str(tmp_path / "oclgrind.icd"), "OCLGRIND_DATA_RACES": "1",
+           "OCLGRIND_CHECK_API": "1", "OCLGRIND_LOG": str(log)}
+    status, reason = pair(env, ("opencl", ["groups=3", "group-size=4"]), f"case={case}", "n=40", "samples=1")
+    found = log.read_text() if log.exists() else ""
+    if case == "racy":
+        assert "data race" in found
+    else:
+        assert (status, reason, found) == ("ok", "", "")

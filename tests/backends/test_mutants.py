@@ -48,7 +48,7 @@ MUTANTS = [
     ("files", "files.c", "write(fd, letters + at, p->bytes - at)", "write(fd, letters + at, (p->bytes - at) / 2)", []),
     ("files", "files.c", "if (record.step != STEP_OPEN && unlink(path) != 0", "if (record.step != STEP_OPEN && 0", []),
     ("files", "files.c", "write(fd, letters + at, p->bytes - at)", "write(fd, letters, p->bytes - at)", ["size=9999999", "count=2"]),
-    ("files", "files.c", "files_letters(p, i, letters);\n    files_path", "files_letters(p, begin, letters);\n    files_path",
+    ("files", "files.c", "files_letters(p, i, letters);\n    files_item", "files_letters(p, begin, letters);\n    files_item",
      []),
     ("collectives", "ops.c", "return run->team->all_reduce(", "return k == 7 ? BH_OK : run->team->all_reduce(",
      ["workers=2"]),

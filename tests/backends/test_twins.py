@@ -26,7 +26,7 @@ CASES = {
 # workload, what in its .k.h, by what, parameters
 MUTANTS = [
     ("noop", "seen->count += n;", "seen->count = n;", []),
-    ("squares", "j = lane; j < pairs;", "j = lane; j + 1 < pairs;", ["draws=20", "size=50"]),
+    ("squares", "k < count; k++", "k + 1 < count; k++", ["draws=20", "size=50"]),
     ("squares", "sums[item] = sum;", "sums[item - item % 2] = sum;", ["draws=20", "size=50"]),
     ("squares", "*total += (double)sum;", "*total = (double)sum;", ["draws=20", "size=50"]),
     ("squares", "parts[t] += parts[t + reach]", "parts[t] += parts[t]", ["draws=200", "size=50"]),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * twin WORKLOAD.so TWIN.so [name=value ...]: runs the device form of a workload's kernels on this host, one lane (or group)
- * after the other, and lets the workload's own verify judge. TWIN.so is the workload's .k.h compiled with -DBH_TWIN. With
- * 1, 7 and 64 lanes or groups, in one launch and in two that share the items; private parts are joined by `combine`.
- * Prints "STATUS: reason" of the first that is not ok, and exits with it.
+ * twin WORKLOAD.so TWIN.so [name=value ...]: runs the device form of a workload's kernels on this host, one lane (or
+ * group) after the other, and lets the workload's own verify judge. TWIN.so is the workload's .k.h compiled with
+ * -DBH_TWIN. With 1, 7 and 64 lanes or groups, in one launch and in two that share the items; private parts are joined
+ * by `combine`. Prints "STATUS: reason" of the first that is not ok, and exits with it.
  */
 #include "harness.h"
 #include <dlfcn.h>

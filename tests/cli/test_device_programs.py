@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""Device programs through the whole program: which variant ran, and why one cannot; files on PoCL, with a full disk too."""
+"""Device programs through the whole program: which variant ran, and why one cannot; files on PoCL, with a full disk too, and on
+the double of the CUDA driver, where a device that is lost between batches costs one cell."""
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
-from plugins import BENCHHOST, BUILD
+from plugins import BENCHHOST, BUILD, SOURCE
+
+FAKE = BUILD / "tests" / "fake-cuda"
 
 QUICK = "{rounds: 1, min_samples: 2, max_samples: 3, warmup: 0s, max_time: 200ms}"
 HOSTS = ["serial", "pthread", "fork", "openmp"]
 
 
-def run(folder, workload, backend, **environment):
+def run(folder, workloads, backend, **environment):
     matrix, journal = folder / "matrix.yaml", folder / "journal.jsonl"
-    matrix.write_text(f"benchhost: 1\nmeasure: {QUICK}\nworkloads:\n  - {workload}\nbackends:\n  - {backend}\n")
+    rows = "".join(f"  - {row}\n" for row in ([workloads] if isinstance(workloads, str) else workloads))
+    matrix.write_text(f"benchhost: 1\nmeasure: {QUICK}\nworkloads:\n{rows}backends:\n  - {backend}\n")
     journal.unlink(missing_ok=True)
     result = subprocess.run([BENCHHOST, "run", matrix, "--output", journal], capture_output=True, text=True, timeout=300,
                             check=False, env={**os.environ, **environment})
@@ -35,6 +40,18 @@ def opencl(folder, workload, **environment):
     if skipped:
         pytest.skip(skipped[0])
     return cells
+
+
+def on_double(folder, workloads, faults=""):
+    """Their cells on the driver double; skips where kernels cannot be compiled."""
+    need("cuda")
+    cells = run(folder, workloads, "cuda", BENCHHOST_CUDA_DRIVER=str(FAKE / "libbenchhost-fake-cuda.so"),
+                BENCHHOST_FAKE_CUDA_TWINS=str(FAKE / "fake-cuda-twins.so"), BENCHHOST_FAKE_CUDA=faults,
+                BENCHHOST_FAKE_CUDA_TRACE=str(folder / "trace"), BENCHHOST_CACHE_DIR=str(folder / "cache"))
+    skipped = [cell["reason"] for cell in cells if cell["status"] == "skipped" and cell["variant"] == "portable"]
+    if skipped:
+        pytest.skip(skipped[0])
+    return {cell["label"].split(" | ")[0]: cell for cell in cells}
 
 
 @pytest.mark.parametrize("backend", HOSTS)
@@ -58,6 +75,19 @@ def test_library_variant_on_another_device(tmp_path):
     [cell] = opencl(tmp_path, "chunk-mean: {elements: 1000, chunks: 10, variant: cublas}")
     assert cell["status"] == "unsupported"
     assert "no kernel has a variant 'cublas' for opencl backends" in cell["reason"]
+
+
+def test_what_cannot_run_is_what_the_guide_says(tmp_path):
+    """All workloads but those of docs/devices.md."""
+    small = {"noop": "items: 3", "sleep": "items: 2, duration: 1ms", "prime": "n: 9", "files": "count: 2",
+             "memory": "items: 2, bytes: 8 KiB", "chunk-mean": "elements: 99, chunks: 9", "squares": "size: 3, draws: 3", "collectives": "bytes: 24 B, repeats: 1",
+             "peaks": "op: fma, items: 2", "command": "argv: 'true'"}
+    assert set(small) == {folder.name for folder in (SOURCE / "workloads").iterdir() if folder.is_dir()}
+    cells = opencl(tmp_path, [f"{name}: {{{values}}}" for name, values in small.items()])
+    table = (SOURCE / "docs" / "devices.md").read_text().split("## What cannot run on devices")[1].split("| in any workload")[0]
+    unable = set(re.findall(r"^\| `([a-z-]+)` \|", table, re.M))
+    assert {c["workload"]: c["status"] for c in cells} == {
+        name: "unsupported" if name in unable else "ok" for name in small}, [c["reason"] for c in cells]
 
 
 def test_files_on_opencl(tmp_path):
@@ -97,3 +127,33 @@ def test_full_disk(tmp_path, backend):
         assert not list(pathlib.Path(disk).rglob("f0"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_files_on_the_double(tmp_path):
+    """Batches come in order: letters, copy to the host, host work; and nothing is left behind."""
+    cells = on_double(tmp_path, ["files: {count: 500, size: 20 kB}", "files: {count: 3, size: [0 B, 1 B]}"])
+    assert {cell["status"] for cell in cells.values()} == {"ok"}, [cell["reason"] for cell in cells.values()]
+    trace = (tmp_path / "trace").read_text()
+    calls = re.findall(r"^\S+ \d+ (cuLaunchKernel\w*|cuMemcpyDtoHAsync\w*|cuLaunchHostFunc\w*) ", trace, re.M)
+    order = "".join("L" if "Kernel" in call else "D" if "DtoH" in call else "H" for call in calls)
+    assert "LDHLDHLDHH" in order, order  # 209 files fit a batch; then the wait for the writer
+    assert "leaks=0" in trace and not re.search(r"leaks=[1-9]", trace)
+
+
+def test_lost_between_batches(tmp_path):
+    """Nobody waits for batches that never come, and the next cell runs."""
+    cells = on_double(tmp_path, ["files: {count: 500, size: 20 kB}", "prime: {n: 100}"], faults="device-lost=2@files_words")
+    assert cells["files count=500 size=20kB"]["status"] == "failed"
+    assert "cuStreamSynchronize" in cells["files count=500 size=20kB"]["reason"]
+    assert cells["prime n=100"]["status"] == "ok"
+
+
+def test_cublas_on_the_double(tmp_path):
+    """The real cuBLAS, where it is, cannot run on a double, and says so through the program; else it is skipped by name."""
+    cells = on_double(tmp_path, ["chunk-mean: {elements: 1000, chunks: [10, 3], variant: [cublas, portable]}"])
+    cell = cells["chunk-mean elements=1000 chunks=10 variant=cublas"]
+    assert (cell["status"], cell["variant"]) in [("failed", "cublas"), ("skipped", "cublas")]
+    assert "cublasCreate: " in cell["reason"] or "libcublas.so.13|libcublas.so.12" in cell["reason"]
+    uneven = cells["chunk-mean elements=1000 chunks=3 variant=cublas"]
+    assert uneven["status"] == "unsupported" and "leave a rest of 1" in uneven["reason"]
+    assert {cells[f"chunk-mean elements=1000 chunks={n} variant=portable"]["status"] for n in (10, 3)} == {"ok"}

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -94,3 +95,27 @@ def test_installs_beside_the_others(staged, tmp_path):
     finally:
         for path in root.rglob("fresh.so"):
             path.unlink()
+
+
+def test_kernel_for_devices(staged, tmp_path):
+    """A workload of this tree, in a project of its own by the lines that docs/plugins.md shows."""
+    root, program, env = staged
+    page = (SOURCE / "docs" / "plugins.md").read_text()
+    lines = re.search(r"^```meson\n(.*?)^```$", page, re.M | re.S).group(1)
+    (tmp_path / "meson.build").write_text("project('prime', 'c', default_options: ['c_std=gnu11'])\n" + lines.replace("rows", "prime"))
+    for name in ("prime.c", "prime.k.h"):
+        shutil.copy(SOURCE / "workloads" / "prime" / name, tmp_path)
+    call("meson", "setup", "build", "-Dwerror=true", cwd=tmp_path, env=env)
+    call("meson", "compile", "-C", "build", cwd=tmp_path, env=env)
+    array = (tmp_path / "build" / "prime.k.inc").read_text()
+    assert array.startswith("static const char prime_source[] =") and "BH_ITEMS_KERNEL1(prime," in array
+    call(program, "check", tmp_path / "build" / "prime.so", "--param", "n=100", cwd=tmp_path, env=env)
+    assert next(root.rglob("bin/benchhost-kernel")).stat().st_mode & 0o111
+
+    kernel = tmp_path / "prime.k.h"
+    kernel.write_text(kernel.read_text().replace("return n >= 2;", "return sqrtf(n) >= 2;"))
+    refused = subprocess.run(["meson", "compile", "-C", "build"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280,
+                             check=False)
+    line = next(n for n, text in enumerate(kernel.read_text().splitlines(), 1) if "sqrtf" in text)
+    assert refused.returncode != 0
+    assert f"prime.k.h:{line}: 'sqrtf': write BH_SQRTF" in refused.stdout + refused.stderr

@@ -18,11 +18,11 @@ BH_FN void scale_item(uint64_t i, BH_GLOBAL const double *x, BH_GLOBAL double *y
 BH_ITEMS_KERNEL2(test_scale, scale_item, scale_params, const double, double)
 
 /* The rest of a group's work: lane t adds what its neighbour wrote. */
-BH_FN void turn_body(uint64_t i, BH_LOCAL uint32_t *local, BH_GLOBAL uint32_t *y, bh_no_params p) {
+BH_FN void turn_body(uint64_t i, BH_LOCAL uint32_t *turned, BH_GLOBAL uint32_t *y, bh_no_params p) {
   BH_UNUSED(p);
-  BH_LANES(t, 32) local[t] = (uint32_t)i * 32 + t;
+  BH_LANES(t, 32) turned[t] = (uint32_t)i * 32 + t;
   BH_SYNC
-  BH_LANES(t, 32) y[i * 32 + t] = local[(t + 1) % 32];
+  BH_LANES(t, 32) y[i * 32 + t] = turned[(t + 1) % 32];
   BH_SYNC
 }
 BH_GROUPS_KERNEL1(test_turn, turn_body, 32, uint32_t, 32, bh_no_params, uint32_t)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The device programs of files, sleep and chunk-mean on the stub of a device: the order of their calls, results by the
+ * The device programs of files and chunk-mean on the stub of a device: the order of their calls, results by the
  * workloads' own verify, and every call failing once: nothing may be left behind. */
 #include "stub-device.h"
 #include "workload-fixture.h"
@@ -199,24 +199,6 @@ static void test_files_full_disk(void) {
   fixture_close(&f);
 }
 
-/* ---- sleep ---- */
-
-static void test_sleep(void) {
-  Fixture f;
-  const bh_program *program = open_program(&f, "sleep", "items=5 duration=100us", "portable", "opencl");
-  g_autoptr(StubDevice) stub = open_device(&f);
-  fixture_prepare(&f, 0);
-  g_assert_cmpint(stub_device_run(stub, program, 0, 0, 5, 2), ==, BH_OK);
-  g_autofree char *calls = stub_device_calls(stub);
-  g_assert_cmpstr(calls, ==,
-                  "-- enqueue\nhost_func\n-- fetch\nfinish\nregion 0\nupload 120 to 0\n"
-                  "-- enqueue\nhost_func\n-- fetch\nfinish\nregion 0\nupload 120 to 0\n-- finish\n");
-  expect_verified(&f);
-  g_assert_cmpuint(fail_each(&f, program, open_device, BH_FAIL), ==, 3);
-  g_clear_pointer(&stub, stub_device_free);
-  fixture_close(&f);
-}
-
 /* ---- chunk-mean by cuBLAS ---- */
 
 static char *stub_library(const char *name) {
@@ -374,7 +356,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/device-programs/files/lost-device", test_files_lost_device);
   g_test_add_func("/device-programs/files/forgotten-batch", test_files_forgotten_batch);
   g_test_add_func("/device-programs/files/full-disk", test_files_full_disk);
-  g_test_add_func("/device-programs/sleep", test_sleep);
   g_test_add_func("/device-programs/cublas/calls", test_cublas_calls);
   g_test_add_func("/device-programs/cublas/sizes", test_cublas_sizes);
   g_test_add_func("/device-programs/cublas/two-devices", test_cublas_two_devices);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * chunk-mean.k.h - the kernel of chunk-mean: where a chunk lies, and its mean: on the host in two ways, on a device by a
- * group of lanes. Arithmetic only.
+ * chunk-mean.k.h - the kernel of chunk-mean: where a chunk lies, and its mean: on the host in two ways, on a device by
+ * a group of lanes. Arithmetic only.
  */
 #ifndef CHUNK_MEAN_K_H
 #define CHUNK_MEAN_K_H
@@ -73,17 +73,17 @@ BH_FN void chunk_mean_group(uint64_t chunk, BH_LOCAL double *sums, BH_GLOBAL con
                             BH_GLOBAL double *means, chunk_mean_params p) {
   const uint64_t start = chunk_mean_start(&p, chunk), n = chunk_mean_start(&p, chunk + 1) - start;
   BH_LANES(t, CHUNK_MEAN_GROUP)
-    sums[t] = chunk_mean_lane(values + start, n, t);
+  sums[t] = chunk_mean_lane(values + start, n, t);
   BH_SYNC
   for (uint32_t reach = CHUNK_MEAN_GROUP / 2; reach > 0; reach /= 2) {
     BH_LANES(t, CHUNK_MEAN_GROUP)
-      if (t < reach)
-        sums[t] += sums[t + reach];
+    if (t < reach)
+      sums[t] += sums[t + reach];
     BH_SYNC
   }
   BH_LANES(t, CHUNK_MEAN_GROUP)
-    if (t == 0)
-      means[chunk] = sums[0] / (double)n;
+  if (t == 0)
+    means[chunk] = sums[0] / (double)n;
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(chunk_mean, chunk_mean_group, CHUNK_MEAN_GROUP, double, CHUNK_MEAN_GROUP, chunk_mean_params,

@@ -69,8 +69,8 @@ static bh_status memory_open(const bh_host *h, const bh_value *values, bh_proble
   s->regions[R_RECORDS] = (bh_region){
       .name = "records", .role = BH_OUT, .split = BH_WHOLE, .dtype = BH_U64, .bytes = items * sizeof(memory_record)};
   /* One for each worker: what it allocates, or on a device the array itself. The footprint counts it either way. */
-  s->regions[R_ARRAY] = (bh_region){
-      .name = "array", .role = BH_SCRATCH, .split = BH_WHOLE, .dtype = BH_F64, .bytes = s->params.bytes};
+  s->regions[R_ARRAY] =
+      (bh_region){.name = "array", .role = BH_SCRATCH, .split = BH_WHOLE, .dtype = BH_F64, .bytes = s->params.bytes};
   s->loop = (bh_loop){.items = items, .params = &s->params, .params_bytes = sizeof s->params};
   *ret_problem = (bh_problem){.size = ret_problem->size,
                               .flags = BH_EFFECTS, /* the host's code allocates */

@@ -56,22 +56,22 @@ BH_FN void memory_group(uint64_t item, BH_LOCAL uint64_t *words, BH_GLOBAL memor
                         BH_GLOBAL double *array, memory_params p) {
   const uint64_t count = p.bytes / sizeof(double), stream = bh_random_u64(p.seed, item);
   BH_LANES(t, MEMORY_GROUP)
-    for (uint64_t j = t; j < count; j += MEMORY_GROUP)
-      array[j] = bh_random_unit(stream, j);
+  for (uint64_t j = t; j < count; j += MEMORY_GROUP)
+    array[j] = bh_random_unit(stream, j);
   BH_SYNC
   BH_LANES(t, MEMORY_GROUP)
-    for (uint64_t k = t; k < MEMORY_SAMPLES; k += MEMORY_GROUP)
-      words[k] = memory_word(array[memory_position(count, stream, k)], k);
+  for (uint64_t k = t; k < MEMORY_SAMPLES; k += MEMORY_GROUP)
+    words[k] = memory_word(array[memory_position(count, stream, k)], k);
   BH_SYNC
   BH_LANES(t, MEMORY_GROUP)
-    if (t == 0) {
-      uint64_t sample = 0;
-      for (uint64_t k = 0; k < MEMORY_SAMPLES; k++)
-        sample = memory_fold(sample, words[k]);
-      records[item].item = item;
-      records[item].sample = sample;
-      records[item].error = 0;
-    }
+  if (t == 0) {
+    uint64_t sample = 0;
+    for (uint64_t k = 0; k < MEMORY_SAMPLES; k++)
+      sample = memory_fold(sample, words[k]);
+    records[item].item = item;
+    records[item].sample = sample;
+    records[item].error = 0;
+  }
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(memory_arrays, memory_group, MEMORY_GROUP, uint64_t, MEMORY_SAMPLES, memory_params, memory_record,

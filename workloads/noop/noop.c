@@ -5,7 +5,7 @@
  * handing out chunks and joining workers. Read it from the bottom (what the host sees) to the top (what it calls).
  */
 #include "noop.k.h"           /* the kernel: all that is timed. Read it next */
-#include "noop.k.inc"         /* the same file as text, noop_source: what a device's compiler gets (meson.build makes it) */
+#include "noop.k.inc"         /* noop_source, the same file as text for a device's compiler: meson.build makes it */
 #include <benchhost/plugin.h> /* the whole contract; besides it a workload includes libc and nothing else of benchhost */
 
 #include <inttypes.h>
@@ -38,7 +38,7 @@ static const bh_use noop_uses[] = {{.region = 0, .role = BH_REDUCE, .split = BH_
 
 static const bh_kernel noop_kernels[] = {{
     .name = "noop",
-    BH_KERNEL_DEVICE(noop, noop_source), /* `host`, the variant "portable" (others: `variants`), and what devices need */
+    BH_KERNEL_DEVICE(noop, noop_source), /* the variant "portable", on all targets; others would be in `variants` */
     .uses = noop_uses,
     .n_uses = 1,
 }};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * noop.k.h - the kernel of noop, written once: compiled here for the host, and when a cell opens for its device. It is C
- * within limits (docs/kernels.md): BH_FN before functions, BH_GLOBAL at pointers to regions.
+ * noop.k.h - the kernel of noop, written once: compiled here for the host, and when a cell opens for its device. It is
+ * C within limits (docs/kernels.md): BH_FN before functions, BH_GLOBAL at pointers to regions.
  */
 #ifndef NOOP_K_H
 #define NOOP_K_H

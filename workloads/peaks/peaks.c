@@ -8,6 +8,7 @@
 #include "peaks.k.h"
 #include "peaks.k.inc"
 #include <benchhost/plugin.h>
+#include <benchhost/random.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -105,15 +106,10 @@ static const bh_use reread_uses[] = {
 
 /* On devices: peaks.k.h, of one shape. */
 #define PEAKS_KERNEL(id, n)                                                                                            \
-  {.name = #id,                                                                                                        \
-   .host = portable_##id,                                                                                              \
-   .source = peaks_source,                                                                                             \
-   .source_bytes = sizeof peaks_source - 1,                                                                            \
-   .entry = "peaks_" #id,                                                                                              \
-   .shape = &peaks_shape,                                                                                              \
-   .uses = id##_uses,                                                                                                  \
-   .n_uses = (n),                                                                                                      \
-   .variants = id##_variants}
+  {                                                                                                                    \
+    .name = #id, .host = portable_##id, .source = peaks_source, .source_bytes = sizeof peaks_source - 1,               \
+    .entry = "peaks_" #id, .shape = &peaks_shape, .uses = id##_uses, .n_uses = (n), .variants = id##_variants          \
+  }
 typedef enum { K_FMA_DOUBLE = 0, K_FMA_SINGLE, K_READ, K_WRITE, K_COPY, K_TRIAD, K_REREAD } peaks_kernel;
 static const bh_kernel kernels[] = {[K_FMA_DOUBLE] = PEAKS_KERNEL(fma_double, 1),
                                     [K_FMA_SINGLE] = PEAKS_KERNEL(fma_single, 1),
@@ -232,6 +228,11 @@ static bh_status peaks_open(const bh_host *h, const bh_value *values, bh_problem
   *ret_problem = problem;
   *ret_state = s;
   return BH_OK;
+}
+
+/* Whole numbers below 1024. `array`: 0 or 1. */
+static double peaks_value(uint64_t seed, uint64_t array, uint64_t j) {
+  return (double)(int32_t)(bh_random_u64(seed + array, j) >> 54);
 }
 
 static bh_status peaks_fill(void *state, void *const *region, uint32_t workers) {

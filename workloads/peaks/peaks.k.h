@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * peaks.k.h - what the kernels and the reference share (sizes, inputs by position), and the kernels for devices: a group of
- * lanes for each item, neighbouring lanes at neighbouring elements. The host's kernels are in vectors.h. Arithmetic only.
+ * peaks.k.h - what the kernels and the reference share, and the kernels for devices: a group of lanes for each item,
+ * neighbouring lanes at neighbouring elements. The host's kernels are in vectors.h. Arithmetic only.
  */
 #ifndef PEAKS_K_H
 #define PEAKS_K_H
 #include <benchhost/kernel.h>
-#include <benchhost/random.h>
 
 /* An item of fma: 1536 bytes of lanes, a whole number of PEAKS_CHAINS vectors of 64, 32 and 16 bytes. */
 #define PEAKS_DOUBLES ((uint64_t)192)
@@ -33,11 +32,6 @@ BH_FN double peaks_item_start(uint64_t seed, uint64_t item) {
 }
 #define PEAKS_LANE_STEP (1.0 / 1024)
 
-/* Whole numbers below 1024. `array`: 0 or 1. */
-BH_FN double peaks_value(uint64_t seed, uint64_t array, uint64_t j) {
-  return (double)(int32_t)(bh_random_u64(seed + array, j) >> 54);
-}
-
 #define PEAKS_GROUP 64 /* lanes; divides all of the above */
 
 #if defined(BH_ON_HOST)
@@ -45,21 +39,21 @@ static const bh_kernel_shape peaks_shape = {BH_BY_GROUP, PEAKS_GROUP};
 
 #else
 
-/* A lane has 3 chains of doubles, or 6 of floats: with the other groups that a processor holds, enough to hide the latency
- * of a multiply-add. */
+/* A lane has 3 chains of doubles, or 6 of floats: with the other groups that a processor holds, enough to hide the
+ * latency of a multiply-add. */
 #define PEAKS_FMA(NAME, REAL, CHAINS)                                                                                  \
   BH_FN void NAME##_group(uint64_t item, BH_LOCAL uint32_t *none, BH_GLOBAL REAL *results, peaks_params p) {           \
     const REAL a = (REAL)PEAKS_A, b = (REAL)PEAKS_B, start = (REAL)peaks_item_start(p.seed, item);                     \
     BH_UNUSED(none);                                                                                                   \
     BH_LANES(t, PEAKS_GROUP)                                                                                           \
-      REAL x[CHAINS];                                                                                                  \
+    REAL x[CHAINS];                                                                                                    \
+    for (uint32_t c = 0; c < CHAINS; c++)                                                                              \
+      x[c] = start + (REAL)(int32_t)(t + c * PEAKS_GROUP) * (REAL)PEAKS_LANE_STEP;                                     \
+    for (uint32_t r = 0; r < PEAKS_ROUNDS; r++)                                                                        \
       for (uint32_t c = 0; c < CHAINS; c++)                                                                            \
-        x[c] = start + (REAL)(int32_t)(t + c * PEAKS_GROUP) * (REAL)PEAKS_LANE_STEP;                                   \
-      for (uint32_t r = 0; r < PEAKS_ROUNDS; r++)                                                                      \
-        for (uint32_t c = 0; c < CHAINS; c++)                                                                          \
-          x[c] = x[c] * a + b;                                                                                         \
-      for (uint32_t c = 0; c < CHAINS; c++)                                                                            \
-        results[(item * CHAINS + c) * PEAKS_GROUP + t] = x[c];                                                         \
+        x[c] = x[c] * a + b;                                                                                           \
+    for (uint32_t c = 0; c < CHAINS; c++)                                                                              \
+      results[(item * CHAINS + c) * PEAKS_GROUP + t] = x[c];                                                           \
     BH_SYNC                                                                                                            \
   }                                                                                                                    \
   BH_GROUPS_KERNEL1(NAME, NAME##_group, PEAKS_GROUP, uint32_t, 1, peaks_params, REAL)
@@ -78,8 +72,8 @@ BH_FN double peaks_lane_sum(BH_GLOBAL const double *block, uint32_t t) {
 BH_FN void peaks_join(BH_LOCAL double *parts) {
   for (uint32_t reach = PEAKS_GROUP / 2; reach > 0; reach /= 2) {
     BH_LANES(t, PEAKS_GROUP)
-      if (t < reach)
-        parts[t] += parts[t + reach];
+    if (t < reach)
+      parts[t] += parts[t + reach];
     BH_SYNC
   }
 }
@@ -88,12 +82,12 @@ BH_FN void peaks_read_group(uint64_t block, BH_LOCAL double *parts, BH_GLOBAL co
                             peaks_params p) {
   BH_UNUSED(p);
   BH_LANES(t, PEAKS_GROUP)
-    parts[t] = peaks_lane_sum(a + block * PEAKS_BLOCK, t);
+  parts[t] = peaks_lane_sum(a + block * PEAKS_BLOCK, t);
   BH_SYNC
   peaks_join(parts);
   BH_LANES(t, PEAKS_GROUP)
-    if (t == 0)
-      sums[block] = parts[0];
+  if (t == 0)
+    sums[block] = parts[0];
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(peaks_read, peaks_read_group, PEAKS_GROUP, double, PEAKS_GROUP, peaks_params, const double, double)
@@ -104,20 +98,20 @@ BH_FN void peaks_reread_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL c
                               peaks_params p) {
   const uint64_t blocks = p.resident / PEAKS_BLOCK;
   BH_LANES(t, PEAKS_GROUP)
-    double sum = 0;
-    for (uint64_t pass = 0; pass < p.passes; pass++) {
-      uint64_t block = (item + pass) % blocks;
-      for (uint64_t k = 0; k < blocks; k++) {
-        sum += peaks_lane_sum(a + block * PEAKS_BLOCK, t);
-        block = block + 1 < blocks ? block + 1 : 0;
-      }
+  double sum = 0;
+  for (uint64_t pass = 0; pass < p.passes; pass++) {
+    uint64_t block = (item + pass) % blocks;
+    for (uint64_t k = 0; k < blocks; k++) {
+      sum += peaks_lane_sum(a + block * PEAKS_BLOCK, t);
+      block = block + 1 < blocks ? block + 1 : 0;
     }
-    parts[t] = sum;
+  }
+  parts[t] = sum;
   BH_SYNC
   peaks_join(parts);
   BH_LANES(t, PEAKS_GROUP)
-    if (t == 0)
-      sums[item] = parts[0] + (double)item;
+  if (t == 0)
+    sums[item] = parts[0] + (double)item;
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(peaks_reread, peaks_reread_group, PEAKS_GROUP, double, PEAKS_GROUP, peaks_params, const double,
@@ -128,8 +122,8 @@ BH_FN void peaks_write_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL 
   BH_UNUSED(none);
   BH_UNUSED(p);
   BH_LANES(t, PEAKS_GROUP)
-    for (uint32_t j = 0; j < PEAKS_BLOCK; j += PEAKS_GROUP)
-      c[block * PEAKS_BLOCK + j + t] = value;
+  for (uint32_t j = 0; j < PEAKS_BLOCK; j += PEAKS_GROUP)
+    c[block * PEAKS_BLOCK + j + t] = value;
   BH_SYNC
 }
 BH_GROUPS_KERNEL1(peaks_write, peaks_write_group, PEAKS_GROUP, uint32_t, 1, peaks_params, double)
@@ -139,11 +133,11 @@ BH_FN void peaks_copy_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL c
   BH_UNUSED(none);
   BH_UNUSED(p);
   BH_LANES(t, PEAKS_GROUP)
-    double x[PEAKS_BLOCK / PEAKS_GROUP];
-    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
-      x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
-    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
-      c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
+  double x[PEAKS_BLOCK / PEAKS_GROUP];
+  for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+    x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
+  for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+    c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(peaks_copy, peaks_copy_group, PEAKS_GROUP, uint32_t, 1, peaks_params, const double, double)
@@ -153,11 +147,11 @@ BH_FN void peaks_triad_group(uint64_t block, BH_LOCAL uint32_t *none, BH_GLOBAL 
   BH_UNUSED(none);
   BH_UNUSED(p);
   BH_LANES(t, PEAKS_GROUP)
-    double x[PEAKS_BLOCK / PEAKS_GROUP];
-    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
-      x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] + 3.0 * b[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
-    for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
-      c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
+  double x[PEAKS_BLOCK / PEAKS_GROUP];
+  for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+    x[k] = a[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] + 3.0 * b[block * PEAKS_BLOCK + k * PEAKS_GROUP + t];
+  for (uint32_t k = 0; k < PEAKS_BLOCK / PEAKS_GROUP; k++)
+    c[block * PEAKS_BLOCK + k * PEAKS_GROUP + t] = x[k];
   BH_SYNC
 }
 BH_GROUPS_KERNEL3(peaks_triad, peaks_triad_group, PEAKS_GROUP, uint32_t, 1, peaks_params, const double, const double,

@@ -47,6 +47,8 @@ static bh_status sleep_enqueue(void *state, bh_device *d, uint64_t begin, uint64
   program *s = state;
   const uint64_t duration_ns = ((const sleep_params *)params)->duration_ns;
   job *j = s->jobs;
+  if (begin == end)
+    return BH_OK;
   while (j && (j->begin != begin || j->end != end || j->duration_ns != duration_ns))
     j = j->next;
   if (!j) {

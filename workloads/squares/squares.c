@@ -67,12 +67,11 @@ static const bh_variant squares_variants[] = {{.name = "simd",
                                                .probe = squares_probe_simd,
                                                .host = squares_simd},
                                               {.name = NULL}};
-static const bh_kernel squares_kernels[] = {
-    {.name = "squares",
-     BH_KERNEL_DEVICE(squares, squares_source),
-     .uses = squares_uses,
-     .n_uses = 2,
-     .variants = squares_variants}};
+static const bh_kernel squares_kernels[] = {{.name = "squares",
+                                             BH_KERNEL_DEVICE(squares, squares_source),
+                                             .uses = squares_uses,
+                                             .n_uses = 2,
+                                             .variants = squares_variants}};
 
 typedef struct {
   const bh_host *host;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * squares.k.h - the kernel of squares: one item's sum of squares of random floats. On the host sixteen sums at once, which
- * compilers make vectors of; on a device a group of lanes for each item. Arithmetic only.
+ * squares.k.h - the kernel of squares: one item's sum of squares of random floats. On the host sixteen sums at once,
+ * which compilers make vectors of; on a device a group of lanes for each item. Arithmetic only.
  */
 #ifndef SQUARES_K_H
 #define SQUARES_K_H
@@ -70,12 +70,15 @@ static const bh_kernel_shape squares_shape = {BH_BY_GROUP, SQUARES_GROUP};
 
 /* Every SQUARES_GROUP-th pair of an item, from `lane` on. */
 BH_FN double squares_lane(uint64_t seed, uint64_t first, uint64_t pairs, uint32_t lane) {
+  const uint64_t n = pairs > lane ? (pairs - lane + SQUARES_GROUP - 1) / SQUARES_GROUP : 0;
   double sum = 0;
-  for (uint64_t j = lane; j < pairs;) {
+  for (uint64_t done = 0; done < n; done += SQUARES_LANE_PAIRS) {
+    const uint32_t count = (uint32_t)(n - done < SQUARES_LANE_PAIRS ? n - done : SQUARES_LANE_PAIRS);
+    const uint64_t at = first + lane + done * SQUARES_GROUP;
     float block = 0;
-    for (uint32_t k = 0; k < SQUARES_LANE_PAIRS && j < pairs; k++, j += SQUARES_GROUP) {
-      uint64_t r = bh_random_u64(seed, first + j);
-      float a = (float)(int32_t)(r >> 40), b = (float)(int32_t)(uint32_t)((r >> 8) & 0xFFFFFF);
+    for (uint32_t k = 0; k < count; k++) {
+      const uint64_t r = bh_random_u64(seed, at + k * SQUARES_GROUP);
+      const float a = (float)(int32_t)(r >> 40), b = (float)(int32_t)(uint32_t)((r >> 8) & 0xFFFFFF);
       block += a * a + b * b;
     }
     sum += (double)block;
@@ -87,21 +90,21 @@ BH_FN void squares_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL float 
                          squares_params p) {
   const uint64_t pairs = p.draws / 2, first = item * ((p.draws + 1) / 2);
   BH_LANES(t, SQUARES_GROUP)
-    parts[t] = squares_lane(p.seed, first, pairs, t);
+  parts[t] = squares_lane(p.seed, first, pairs, t);
   BH_SYNC
   for (uint32_t reach = SQUARES_GROUP / 2; reach > 0; reach /= 2) {
     BH_LANES(t, SQUARES_GROUP)
-      if (t < reach)
-        parts[t] += parts[t + reach];
+    if (t < reach)
+      parts[t] += parts[t + reach];
     BH_SYNC
   }
   BH_LANES(t, SQUARES_GROUP)
-    if (t == 0) {
-      const double last = p.draws % 2 ? (double)(int32_t)(bh_random_u64(p.seed, first + pairs) >> 40) : 0;
-      const float sum = (float)((parts[0] + last * last) * SQUARES_SCALE);
-      sums[item] = sum;
-      *total += (double)sum; /* this group's own part */
-    }
+  if (t == 0) {
+    const double last = p.draws % 2 ? (double)(int32_t)(bh_random_u64(p.seed, first + pairs) >> 40) : 0;
+    const float sum = (float)((parts[0] + last * last) * SQUARES_SCALE);
+    sums[item] = sum;
+    *total += (double)sum; /* this group's own part */
+  }
   BH_SYNC
 }
 BH_GROUPS_KERNEL2(squares, squares_group, SQUARES_GROUP, double, SQUARES_GROUP, squares_params, float, double)
