@@ -426,6 +426,14 @@ def test_isolated_runs_begin_cold(place):
     assert "bh_cuda_block" not in order[:runs[0]]
 
 
+@pytest.mark.parametrize("timing", ["isolated", "batch"])
+def test_first_launch_waits(place, timing):
+    """Lazy loading: a stream that is held back when a kernel is launched for the first time would wait for its host for ever."""
+    result = place.run(matrix(["prime: {n: 301, cost: variable}"], f"[cuda: {{timing: {timing}, batch-time: 1ms}}]"), "load-waits")
+    assert [(c["status"], c["reason"]) for c in result.cells] == [("ok", None)]
+    assert "isolated" not in result.cells[0]["facts"]  # the fact that says so when a run was not held back
+
+
 def test_a_slow_clock_is_noticed(place):
     """Below 75 % of the rated clock samples are discarded, and there is an end to that."""
     result = place.run(matrix(["prime: {n: 20000, cost: variable}"], "[cuda: {timing: isolated}]"), "clock=50")
