@@ -35,6 +35,14 @@ static JsonObject *side_object(const BhAbSideResult *side) {
   return object;
 }
 
+static JsonObject *shape_object(const BhShape *shape) {
+  JsonObject *object = json_object_new();
+  bh_json_put_number(object, "fast", TRUE, shape->fast);
+  bh_json_put_number(object, "lower_quartile", TRUE, shape->lower);
+  bh_json_put_number(object, "upper_quartile", TRUE, shape->upper);
+  return object;
+}
+
 static JsonObject *decision_object(const BhAbCell *cell) {
   const BhDecision *d = &cell->decision;
   double change, low, high;
@@ -53,6 +61,7 @@ static JsonObject *decision_object(const BhAbCell *cell) {
   bh_json_put_number(object, "p_adjusted", TRUE, d->p_adjusted);
   bh_json_put_number(object, "detectable", d->detectable > 0, d->detectable);
   put_count(object, "n", d->n);
+  json_object_set_object_member(object, "shape", shape_object(&d->shape));
   return object;
 }
 

@@ -21,11 +21,14 @@ typedef struct {
 typedef struct {
   BhAbCell *cell;
   BhAbSeries *screen, *confirm;
+  GArray *logs[2]; /* of double: ln of the figures of both stages, turned so that more is worse */
 } Case;
 
 static void case_clear(Case *c) {
   bh_ab_series_free(c->screen);
   bh_ab_series_free(c->confirm);
+  g_array_unref(c->logs[0]);
+  g_array_unref(c->logs[1]);
 }
 
 static const double *doubles(const GArray *array) {
@@ -124,6 +127,19 @@ static void take_medians(BhAbCell *cell, const BhAbSeries *series) {
   }
 }
 
+/* Caller unrefs. */
+static GArray *logs_of(const Case *c, guint side) {
+  const BhAbSeries *stages[] = {c->screen, c->confirm};
+  GArray *logs = g_array_new(FALSE, FALSE, sizeof(double));
+  for (guint s = 0; s < G_N_ELEMENTS(stages); s++)
+    for (guint i = 0; i < stages[s]->d->len; i++) {
+      const double value = log(doubles(stages[s]->value[side])[i]);
+      const double turned = c->cell->higher_is_better ? -value : value;
+      g_array_append_val(logs, turned);
+    }
+  return logs;
+}
+
 static Case case_new(const Judge *judge, const char *label, const char *const ids[2], const char *const *arms) {
   const BhRule *rule = &judge->report->rule;
   BhAbWhere where = {.id = {ids[0], ids[1]}, .arms = arms};
@@ -139,6 +155,8 @@ static Case case_new(const Judge *judge, const char *label, const char *const id
   c.cell->n_confirm = c.confirm->d->len;
   c.cell->dropped = c.screen->dropped + c.confirm->dropped;
   take_medians(c.cell, c.confirm->d->len ? c.confirm : c.screen);
+  for (guint side = 0; side < 2; side++)
+    c.logs[side] = logs_of(&c, side);
   return c;
 }
 
@@ -185,6 +203,8 @@ static const char *inconclusive_why(const BhAbReport *report, const BhAbCell *ce
     return "looks changed, but not beyond doubt";
   if (d->low90 <= -zone || d->high90 >= zone)
     return "too noisy to call it unchanged";
+  if (fabs(d->shift) <= log1p(report->rule.equivalent_shift))
+    return "the same in the middle, but spread differently: see how the arms' fast and slow runs differ";
   return "a small change, neither to be called unchanged nor a regression";
 }
 
@@ -217,7 +237,13 @@ static void decide(const Judge *judge, Case *cases, guint n) {
     Case *c = &cases[i];
     if (settle_status(c->cell) || settle_data(judge, c))
       continue;
-    pairs[k] = (BhPairs){doubles(c->screen->d), c->screen->d->len, doubles(c->confirm->d), c->confirm->d->len};
+    pairs[k] = (BhPairs){.screen = doubles(c->screen->d),
+                         .n_screen = c->screen->d->len,
+                         .confirm = doubles(c->confirm->d),
+                         .n_confirm = c->confirm->d->len,
+                         .base = doubles(c->logs[BH_SIDE_BASE]),
+                         .candidate = doubles(c->logs[BH_SIDE_CANDIDATE]),
+                         .n_figures = c->logs[0]->len};
     able[k++] = c;
   }
   bh_rule_decide(&judge->report->rule, pairs, k, decisions);

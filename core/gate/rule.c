@@ -5,12 +5,15 @@
 #include "gate/rule.h"
 
 #include "stats/rank.h"
+#include "stats/summary.h"
 
 #include <math.h>
 #include <string.h>
 
 #define Z_95 1.6448536269514722 /* quantile .95 of the normal distribution */
 #define POWER 0.8               /* of `detectable` */
+#define FAST_QUANTILE 0.1       /* the end of a build's times that noise, which only adds, touches least */
+#define FAST_SHARE 2            /* of equivalent_shift: how far apart two equivalent builds' fast ends may be */
 
 BhRule bh_rule_default(void) {
   return (BhRule){.screen_rounds = 10,
@@ -110,6 +113,25 @@ static gboolean equivalent(const BhRule *rule, const BhDecision *d) {
   return d->has_interval && d->low90 > -zone && d->high90 < zone && fabs(d->shift) <= log1p(rule->equivalent_shift);
 }
 
+gboolean bh_rule_alike(const BhRule *rule, const BhShape *shape) {
+  const double zone = log1p(rule->equivalence);
+  return fabs(shape->fast) <= log1p(FAST_SHARE * rule->equivalent_shift) && fabs(shape->lower) <= zone &&
+         fabs(shape->upper) <= zone;
+}
+
+static double apart(const BhPairs *pairs, double quantile) {
+  return bh_stats_quantile(pairs->candidate, pairs->n_figures, quantile) -
+         bh_stats_quantile(pairs->base, pairs->n_figures, quantile);
+}
+
+/* A build with two speeds and one with a single speed between them agree in the middle and nowhere else. That is no
+ * equality, and the middle says nothing about the source that differs (docs/calibration.md has such cells). */
+static BhShape shape_of(const BhPairs *pairs) {
+  if (pairs->n_figures == 0)
+    return (BhShape){0};
+  return (BhShape){apart(pairs, FAST_QUANTILE), apart(pairs, 0.25), apart(pairs, 0.75)};
+}
+
 static BhVerdict verdict(const BhRule *rule, const BhDecision *d, double p_better_adjusted, gboolean tested) {
   const double margin = log1p(rule->margin);
   if (d->suspect && !tested)
@@ -118,7 +140,7 @@ static BhVerdict verdict(const BhRule *rule, const BhDecision *d, double p_bette
     return BH_VERDICT_REGRESSED;
   if (tested && p_better_adjusted <= rule->q && d->shift <= -margin)
     return BH_VERDICT_IMPROVED;
-  return equivalent(rule, d) ? BH_VERDICT_EQUIVALENT : BH_VERDICT_INCONCLUSIVE;
+  return equivalent(rule, d) && bh_rule_alike(rule, &d->shape) ? BH_VERDICT_EQUIVALENT : BH_VERDICT_INCONCLUSIVE;
 }
 
 void bh_rule_decide(const BhRule *rule, const BhPairs *cells, guint n_cells, BhDecision *ret) {
@@ -131,6 +153,7 @@ void bh_rule_decide(const BhRule *rule, const BhPairs *cells, guint n_cells, BhD
         .suspect = bh_rule_suspects(rule, c->screen, c->n_screen), .p_worse = 1, .p_better = 1, .p_adjusted = 1};
     const gboolean fresh = ret[i].suspect && c->n_confirm > 0;
     estimate(fresh ? c->confirm : c->screen, fresh ? c->n_confirm : c->n_screen, &ret[i]);
+    ret[i].shape = shape_of(c);
     if (fresh)
       test(rule, c->confirm, c->n_confirm, &ret[i]);
     if (ret[i].suspect) {

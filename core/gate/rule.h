@@ -34,7 +34,17 @@ typedef struct {
   guint n_screen;
   const double *confirm; /* n 0: was no suspect, or confirming was cut short; of others than suspects not looked at */
   guint n_confirm;
+  /* ln of both arms' figures in all these pairs, turned as `d` is; n_figures 0: their shapes are not looked at. */
+  const double *base, *candidate;
+  guint n_figures;
 } BhPairs;
+
+/* How far the arms' figures are apart elsewhere than in their middle: ln(candidate / base) of quantiles, turned as `d`
+ * is. 0: not looked at. */
+typedef struct {
+  double fast;         /* lower decile: what the machine repeats best */
+  double lower, upper; /* quartiles */
+} BhShape;
 
 typedef struct {
   gboolean suspect; /* kept by the screen */
@@ -48,8 +58,12 @@ typedef struct {
   double detectable;        /* smallest slowdown that this run could have found with 80 % power: 0.03 ~ 3 %; 0: none,
                              * or not known */
   guint n;                  /* pairs behind the figures */
+  BhShape shape;            /* of all pairs, of both stages */
 } BhDecision;
 
+/* The arms' figures are spread alike, so that an equal middle means equal builds: the quartiles differ by no more than
+ * the zone of equivalence, the lower deciles by no more than twice what the estimate may be off. */
+gboolean bh_rule_alike(const BhRule *rule, const BhShape *shape);
 gboolean bh_rule_suspects(const BhRule *rule, const double *d, guint n);
 /* Decides all cells together, since the correction is over all. `ret`: n_cells decisions, the caller's. */
 void bh_rule_decide(const BhRule *rule, const BhPairs *cells, guint n_cells, BhDecision *ret);

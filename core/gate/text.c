@@ -119,8 +119,8 @@ static void add_rule(GString *text, const BhAbReport *report) {
       "regressed means that "
       "an exact signed-rank test there puts the change beyond %s at a false discovery rate of %s, "
       "and that the estimate "
-      "is at least as large; equivalent means that the 90 %% interval lies within +-%s and the estimate "
-      "within +-%s. ",
+      "is at least as large; equivalent means that the 90 %% interval lies within +-%s, the estimate "
+      "within +-%s, and that both arms' times are spread alike. ",
       shift, rule->screen_rounds, rule->confirm_rounds, margin, q, zone, near);
   if (!bh_rule_known(rule, &known)) {
     g_string_append(text, "How often the rule errs with these settings has not been measured (docs/calibration.md). ");

@@ -24,6 +24,7 @@ typedef struct {
   const char *name;
   double zone, near; /* the interval lies within this; the estimate lies within this */
   gboolean wide;     /* the 95 % interval in place of the 90 % one */
+  gboolean alike;    /* and both arms are spread alike */
 } Definition;
 static const Definition definitions[] = {
     {"90 % within 5 %", 0.05, 1, FALSE},
@@ -34,6 +35,7 @@ static const Definition definitions[] = {
     {"95 % within 5 %, estimate within 1.5 %", 0.05, 0.015, TRUE},
     {"90 % within 4 %, estimate within 1.5 %", 0.04, 0.015, FALSE},
     {"90 % within 3 %, estimate within 1.5 %", 0.03, 0.015, FALSE},
+    {"90 % within 5 %, estimate within 1.5 %, alike", 0.05, 0.015, FALSE, TRUE},
 };
 
 typedef struct {
@@ -75,18 +77,26 @@ static void make_pairs(const BhRule *rule, const double (*base)[WORLD_ROUNDS], c
   for (guint cell = 0; cell < n_cells; cell++) {
     for (guint i = 0; i < WORLD_ROUNDS; i++)
       d[cell][i] = candidate[cell][i] - base[cell][i];
-    ret[cell] = (BhPairs){.screen = d[cell], .n_screen = rule->screen_rounds, .confirm = d[cell] + rule->screen_rounds};
-    if (bh_rule_suspects(rule, d[cell], rule->screen_rounds))
+    ret[cell] = (BhPairs){.screen = d[cell],
+                          .n_screen = rule->screen_rounds,
+                          .confirm = d[cell] + rule->screen_rounds,
+                          .base = base[cell],
+                          .candidate = candidate[cell],
+                          .n_figures = rule->screen_rounds};
+    if (bh_rule_suspects(rule, d[cell], rule->screen_rounds)) {
       ret[cell].n_confirm = rule->confirm_rounds;
+      ret[cell].n_figures += rule->confirm_rounds;
+    }
   }
 }
 
-static void judge_definitions(const BhDecision *d, Outcome *o) {
+static void judge_definitions(const BhRule *rule, const BhDecision *d, Outcome *o) {
   const gboolean changed = d->verdict == BH_VERDICT_REGRESSED || d->verdict == BH_VERDICT_IMPROVED;
   for (guint k = 0; k < G_N_ELEMENTS(definitions); k++) {
     const Definition *def = &definitions[k];
     const double zone = log1p(def->zone), low = def->wide ? d->low : d->low90, high = def->wide ? d->high : d->high90;
-    rate_add(&o->defined[k], !changed && low > -zone && high < zone && fabs(d->shift) <= log1p(def->near));
+    const gboolean alike = !def->alike || bh_rule_alike(rule, &d->shape);
+    rate_add(&o->defined[k], !changed && low > -zone && high < zone && fabs(d->shift) <= log1p(def->near) && alike);
   }
 }
 
@@ -110,7 +120,7 @@ static void judge(const Job *job, const WorldRun *run) {
       rate_add(&o->suspects, decisions[cell].suspect);
     }
     if (cell < slower || slower == 0) {
-      judge_definitions(&decisions[cell], o);
+      judge_definitions(rule, &decisions[cell], o);
       for (guint v = 0; v < 4; v++)
         rate_add(&o->verdicts[v], decisions[cell].verdict == (BhVerdict)v);
     }
@@ -230,15 +240,16 @@ static guint check_bounds(const World *world, const Outcome *o) {
   if (world->layout <= 0.01) /* in layout3 many cells really changed by more than the margin */
     broken += check(world, "false discovery rate",
                     o[EFFECT_SEVERAL].false_share / (double)o[EFFECT_SEVERAL].runs_alarmed.of, 0, 0.05);
-  if (!(world->layout > 0))
-    broken += check(world, "5 % called equivalent", rate_value(o[EFFECT_5].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.005);
+  if (!(world->layout > 0)) /* a base with two speeds, between which the slower candidate lies: seldom, not never */
+    broken += check(world, "5 % called equivalent", rate_value(o[EFFECT_5].verdicts[BH_VERDICT_EQUIVALENT]), 0,
+                    world->base_share > 0 ? 0.15 : 0.005);
   if (world->layout <= 0.01)
-    broken +=
-        check(world, "10 % called equivalent", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_EQUIVALENT]), 0, 0.001);
+    broken += check(world, "10 % called equivalent", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_EQUIVALENT]), 0,
+                    world->base_share > 0 ? 0.02 : 0.001);
   if (!world->bound)
     return broken;
   broken +=
-      check(world, "unchanged called equivalent", rate_value(o[EFFECT_NONE].verdicts[BH_VERDICT_EQUIVALENT]), 0.8, 1);
+      check(world, "unchanged called equivalent", rate_value(o[EFFECT_NONE].verdicts[BH_VERDICT_EQUIVALENT]), 0.75, 1);
   broken += check(world, "power at 5 %", rate_value(o[EFFECT_5].verdicts[BH_VERDICT_REGRESSED]), 0.85, 1);
   broken += check(world, "power at 10 %", rate_value(o[EFFECT_10].verdicts[BH_VERDICT_REGRESSED]), 0.99, 1);
   if (!(world->layout > 0)) /* what a build does to a cell is no noise within a run, so `detectable` cannot know it */
@@ -292,9 +303,9 @@ static void print_peers(const Outcome *o) {
 }
 
 static void print_definitions(const Outcome *o) {
-  g_print("  %-40s unchanged    3 %%    5 %%   10 %%\n", "equivalent by another definition, %");
+  g_print("  %-46s unchanged    3 %%    5 %%   10 %%\n", "equivalent by another definition, %");
   for (guint k = 0; k < G_N_ELEMENTS(definitions); k++)
-    g_print("  %-40s   %7.2f %6.2f %6.2f %6.2f\n", definitions[k].name, 100 * rate_value(o[EFFECT_NONE].defined[k]),
+    g_print("  %-46s   %7.2f %6.2f %6.2f %6.2f\n", definitions[k].name, 100 * rate_value(o[EFFECT_NONE].defined[k]),
             100 * rate_value(o[EFFECT_3].defined[k]), 100 * rate_value(o[EFFECT_5].defined[k]),
             100 * rate_value(o[EFFECT_10].defined[k]));
 }

@@ -160,6 +160,7 @@ def test_one_run_resume_and_report(tmp_path):
     for cell in run["cells"].values():
         assert len(cell["base"]) == len(cell["candidate"]) and len(cell["base"]) in (6, 12)
         assert cell["verdict"] in ("regressed", "improved", "equivalent", "inconclusive")
+        assert cell["verdict"] != "equivalent" or study.alike(cell["base"], cell["candidate"])
     out.write_text(out.read_text() + '{"type":"run","ind')  # as a kill leaves it
     command[command.index("10:quiet")] = "0:neighbour"
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
@@ -169,6 +170,27 @@ def test_one_run_resume_and_report(tmp_path):
     done = subprocess.run([str(HERE / "study"), "--report", str(out)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 runs, ") and "| benchhost ab |" in done.stdout
+
+
+def test_rejudging_touches_equivalents_of_another_shape_only(tmp_path):
+    one_speed, two_speeds = [100.0] * 10, [95.0] * 5 + [105.0] * 5
+    assert study.quantile([1, 2, 3, 4], 0.25) == 1.75 and study.quantile([3.0], 0.9) == 3
+    assert study.alike(one_speed, [102.0] * 10) and not study.alike(one_speed, two_speeds)
+    cells = {"a": {"verdict": "equivalent", "base": two_speeds, "candidate": one_speed},
+             "b": {"verdict": "equivalent", "base": one_speed, "candidate": one_speed},
+             "c": {"verdict": "regressed", "base": two_speeds, "candidate": one_speed}}
+    old, new = tmp_path / "old.jsonl", tmp_path / "new.jsonl"
+    old.write_text(json.dumps({"type": "study"}) + "\n" + json.dumps({"type": "run", "cells": cells}) + "\n")
+    study.rejudge(old, new)
+    head, run = map(json.loads, new.read_text().splitlines())
+    assert head == {"type": "study"}
+    assert {k: c["verdict"] for k, c in run["cells"].items()} == {"a": "inconclusive", "b": "equivalent", "c": "regressed"}
+
+
+def test_committed_study_is_judged_by_today_s_rule():
+    for run in study.open_lines(RESULTS / "study.jsonl.gz")[1:]:
+        for cell in run["cells"].values():
+            assert cell["verdict"] != "equivalent" or study.alike(cell["base"], cell["candidate"])
 
 
 def test_an_injection_that_was_not_there_is_noticed():

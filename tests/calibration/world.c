@@ -27,6 +27,8 @@ const World world_settings[] = {
      .neighbour_step = 0.20, .neighbour_on = 1 / 16., .neighbour_off = 1 / 8.},
     {"layout3", "as neighbour, 3 % layout effect: a build that moved all code", FALSE, .noise = 0.02, SPIKES, DRIFT,
      NEIGHBOUR, .layout = 0.03},
+    {"two-speeds", "as neighbour, 40 % of the base's processes 12 % slower, none of the candidate's", FALSE,
+     .noise = 0.01, .base_share = 0.4, .base_gap = 0.12, SPIKES, DRIFT, NEIGHBOUR},
 };
 const guint world_n_settings = G_N_ELEMENTS(world_settings);
 
@@ -161,6 +163,10 @@ void world_run(const World *world, guint64 seed, double slowdown, guint slower, 
       const double first = visit(&m), second = visit(&m);
       ret->base[order[k]][round] = base_first ? first : second;
       ret->candidate[order[k]][round] = (base_first ? second : first) + change[order[k]];
+      if (world->base_share > 0 && uniform(&r) <= world->base_share)
+        ret->base[order[k]][round] += world->base_gap;
+      if (world->base_share > 0 && order[k] == WORLD_CELLS && uniform(&r) <= world->base_share)
+        ret->candidate[order[k]][round] += world->base_gap; /* the control is the base's copy */
     }
   }
 }

@@ -16,6 +16,7 @@ typedef struct {
   double mode_share, mode_gap;    /* this share of processes is slower by the gap: a second mode */
   double drift_sd, drift_slots;   /* Ornstein-Uhlenbeck: stationary sd; time constant, in visits */
   double neighbour_step, neighbour_on, neighbour_off; /* added while on; chance per visit to come, to go */
+  double base_share, base_gap; /* this share of the base's processes is slower, and none of the candidate's */
   double layout; /* sd of what the build alone does to a cell: constant within a run */
 } World;
 

@@ -92,6 +92,31 @@ static void test_equivalence(void) {
   g_assert_cmpfloat(d.high90, >, log(1.05));
 }
 
+/* One speed against two with the same middle: deciles -0.05 and +0.05 around it, worked out by hand. */
+static void test_shape(void) {
+  const BhRule rule = bh_rule_default();
+  double d[10], one[10], two[10];
+  BhDecision decision;
+  for (guint i = 0; i < 10; i++) {
+    one[i] = 1;
+    two[i] = i % 2 ? 1.04 : 0.96;
+    d[i] = (i % 2 ? 0.001 : -0.001); /* whatever the pairs say */
+  }
+  const BhPairs pairs = {.screen = d, .n_screen = 10, .base = two, .candidate = one, .n_figures = 10};
+  bh_rule_decide(&rule, &pairs, 1, &decision);
+  g_assert_cmpint(decision.verdict, ==, BH_VERDICT_INCONCLUSIVE);
+  g_assert_cmpfloat_with_epsilon(decision.shape.fast, 0.04, 1e-12);
+  g_assert_cmpfloat_with_epsilon(decision.shape.lower, 0.04, 1e-12);
+  g_assert_cmpfloat_with_epsilon(decision.shape.upper, -0.04, 1e-12);
+  const BhPairs same = {.screen = d, .n_screen = 10, .base = two, .candidate = two, .n_figures = 10};
+  bh_rule_decide(&rule, &same, 1, &decision);
+  g_assert_cmpint(decision.verdict, ==, BH_VERDICT_EQUIVALENT);
+  g_assert_true(bh_rule_alike(&rule, &(BhShape){log(1.0299), -log(1.0499), log(1.0499)}));
+  g_assert_false(bh_rule_alike(&rule, &(BhShape){-log(1.0301), 0, 0}));
+  g_assert_false(bh_rule_alike(&rule, &(BhShape){0, log(1.0501), 0}));
+  g_assert_false(bh_rule_alike(&rule, &(BhShape){0, 0, -log(1.0501)}));
+}
+
 static void test_few_pairs(void) {
   const double d4[4] = {0, 0.001, -0.001, 0.002};
   BhDecision d = decide_one(d4, 4, NULL, 0);
@@ -222,6 +247,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/rule/margin", test_margin);
   g_test_add_func("/rule/equivalence", test_equivalence);
   g_test_add_func("/rule/few-pairs", test_few_pairs);
+  g_test_add_func("/rule/shape", test_shape);
   g_test_add_func("/rule/no-noise", test_no_noise);
   g_test_add_func("/rule/correction", test_correction);
   g_test_add_func("/rule/family", test_family);
