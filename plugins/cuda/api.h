@@ -81,6 +81,7 @@ enum { CU_HOST_PORTABLE = 1, CU_HOST_MAPPED = 2, CU_CAPTURE_RELAXED = 2 };
   X(cuStreamBeginCapture, 10010, (cu_stream, int))                                                                     \
   X(cuStreamEndCapture, 10000, (cu_stream, cu_graph *))                                                                \
   X(cuGraphInstantiateWithFlags, 11040, (cu_graph_exec *, cu_graph, unsigned long long))                               \
+  X(cuGraphUpload, 11010, (cu_graph_exec, cu_stream))                                                                  \
   X(cuGraphLaunch, 10000, (cu_graph_exec, cu_stream))                                                                  \
   X(cuGraphExecDestroy, 10000, (cu_graph_exec))                                                                        \
   X(cuGraphDestroy, 10000, (cu_graph))

@@ -297,6 +297,7 @@ static void free_pinned(dev_lane *lane, void *host) {
 void lane_unpin(dev_lane *lane, void *memory) {
   if (!memory)
     return;
+  cu.cuCtxSetCurrent(lane->device->context);
   record_forget(lane);
   void *host = forget_pinned(lane, memory);
   if (host)

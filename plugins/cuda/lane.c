@@ -92,6 +92,7 @@ static bh_status lane_open(const bh_host *h, const bh_value *values, uint32_t in
     free(lane);
     return status;
   }
+  lane->speaks = lane->device->lanes == 1;
   status = open_stream(lane);
   if (status != BH_OK) {
     lane_close(lane);
@@ -112,7 +113,8 @@ static bh_status lane_open(const bh_host *h, const bh_value *values, uint32_t in
  * rarely, as the host keeps a limited number of facts. */
 static void look_at_clocks(dev_lane *lane) {
   const uint64_t now_ns = lane->head.host->now_ns(), third_ns = (now_ns - lane->opened_ns) / 3;
-  if (!lane->device->nvml || lane->running || now_ns - lane->clocks_ns < (third_ns > CLOCKS_NS ? third_ns : CLOCKS_NS))
+  if (!lane->speaks || !lane->device->nvml || lane->running ||
+      now_ns - lane->clocks_ns < (third_ns > CLOCKS_NS ? third_ns : CLOCKS_NS))
     return;
   lane->clocks_ns = now_ns;
   cuda_device_clocks(lane->head.host, lane->device, "after");

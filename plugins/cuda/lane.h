@@ -64,7 +64,8 @@ struct dev_lane {
   int64_t block, grid, batch_ns;
   cuda_timing timing;
   cuda_graph graph;
-  int lost; /* a call failed in a way that ends the process's use of the device */
+  int speaks; /* the first lane of its device: facts that are the device's are its to tell */
+  int lost;   /* a call failed in a way that ends the process's use of the device */
   dev_memory *memory;
   cuda_module *modules;
   dev_code *codes;

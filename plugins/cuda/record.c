@@ -161,5 +161,9 @@ bh_status record_graph(dev_lane *lane, const cuda_record *record, cu_graph_exec 
   }
   const cu_result made = cu.cuGraphInstantiateWithFlags(ret_graph, graph, 0);
   cu.cuGraphDestroy(graph);
-  return made == CU_SUCCESS ? BH_OK : lane_fail(lane, made, "cuGraphInstantiateWithFlags");
+  if (made != CU_SUCCESS)
+    return lane_fail(lane, made, "cuGraphInstantiateWithFlags");
+  CU_TRY(lane, cuGraphUpload, *ret_graph, lane->stream); /* or the first launch would do it */
+  CU_TRY(lane, cuStreamSynchronize, lane->stream);
+  return BH_OK;
 }

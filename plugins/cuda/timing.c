@@ -59,7 +59,7 @@ static bh_status check_unknown(dev_lane *lane, uint32_t loop) {
 static bh_status isolate(dev_lane *lane, cuda_loop *l, int known) {
   LANE_TRY(clock_flush(lane));
   LANE_TRY(clock_stamp(lane, 0));
-  if (!known || l->stuck)
+  if (!known || l->stuck || l->runs == 0) /* a kernel's first launch may wait for the device: it is loaded then */
     return BH_OK;
   LANE_TRY(clock_block(lane));
   l->blocked = 1;
@@ -214,27 +214,31 @@ static void report(dev_lane *lane, const cuda_loop *l, double seconds) {
   h->metric(h, name, seconds, "s", BH_LOWER);
 }
 
+static void say(dev_lane *lane, const char *what, const char *format, unsigned long long number) {
+  char name[48], text[160];
+  if (!lane->speaks)
+    return;
+  snprintf(name, sizeof name, "gpu %d %s", lane->device->ordinal, what);
+  snprintf(text, sizeof text, format, number);
+  lane->head.host->fact(lane->head.host, name, "%s", text);
+}
+
 /* 1: the run's device time says nothing. */
 static int discard(dev_lane *lane, cuda_loop *l) {
-  const bh_host *h = lane->head.host;
   if (l->blocked && clock_was_stuck(lane)) {
     l->stuck++;
-    h->fact(h, "isolated", "loop %u waits for the device while it is enqueued: launches are in its device time",
-            l->loop);
+    say(lane, "not isolated", "loop %llu waits for the device while it is enqueued: launches are in its device time",
+        l->loop);
     return 1;
   }
-  if (!throttled(lane))
+  if (!throttled(lane) || l->discarded > MOST_DISCARDS)
     return 0;
-  if (l->discarded == MOST_DISCARDS) {
-    l->discarded++;
-    h->fact(h, "throttled", "%d runs discarded for an SM clock below 75 %% of its rating; then they were kept",
-            MOST_DISCARDS);
+  if (++l->discarded > MOST_DISCARDS) {
+    say(lane, "discarded", "%llu runs discarded for an SM clock below 75 %% of its rating; then they were kept",
+        MOST_DISCARDS);
+    return 0;
   }
-  if (l->discarded > MOST_DISCARDS)
-    return 0;
-  l->discarded++;
-  h->fact(h, "throttled", "%llu runs discarded for an SM clock below 75 %% of its rating",
-          (unsigned long long)l->discarded);
+  say(lane, "discarded", "%llu runs discarded for an SM clock below 75 %% of its rating", l->discarded);
   pause_growing(l);
   return 1;
 }
@@ -251,7 +255,9 @@ bh_status lane_run_end(dev_lane *lane, uint32_t loop) {
     LANE_TRY(settle(lane, l));
   if (lane->timing == TIMING_BATCH && l->runs == 2)
     LANE_TRY(measure_batch(lane, l, ms / 1e3));
-  if (lane->timing == TIMING_BATCH ? l->runs < 2 : lane->timing == TIMING_ISOLATED && discard(lane, l))
+  if (lane->timing != TIMING_EVENTS && l->runs == 1) /* cold: neither kind of figure, and no sample of the host */
+    return BH_OK;
+  if (lane->timing == TIMING_ISOLATED && discard(lane, l))
     return BH_OK;
   report(lane, l, lane->timing == TIMING_BATCH ? l->batch_s : ms / 1e3);
   return BH_OK;

@@ -30,6 +30,7 @@ typedef enum {
   FAULT_ARCH,
   FAULT_MEMORY,
   FAULT_CLOCK,
+  FAULT_LOAD_WAITS,
   FAULTS
 } fake_fault_kind;
 
@@ -90,7 +91,7 @@ typedef struct fake_function {
   fake_module *module;
   fake_param params[FAKE_MAX_PARAMS];
   uint32_t n_params, params_bytes;
-  int registers, max_threads, shared_bytes, local_bytes;
+  int registers, max_threads, shared_bytes, local_bytes, loaded;
   const fake_twin *twin;
   const fake_twin_library *library;
   struct fake_function *sibling;

@@ -203,6 +203,10 @@ static CUresult launch(const char *what, CUfunction name, const unsigned shape[6
     result = CUDA_ERROR_INVALID_HANDLE;
   if (!result)
     result = launch_check(function, shape, shared, params, extra);
+  if (!result && !function->loaded && !stream->capture && fake_fault_of(FAULT_LOAD_WAITS)->set) {
+    result = fake_drain_all(call.context); /* what holds a stream back is waited for, too */
+    function->loaded = 1;
+  }
   if (!result) {
     fake_op *op = fake_op_new(OP_KERNEL, call.context->object.device);
     op->function = function;

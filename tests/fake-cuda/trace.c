@@ -115,6 +115,7 @@ static const struct {
     [FAULT_ARCH] = {"arch", 90},
     [FAULT_MEMORY] = {"memory", UINT64_C(2) << 30},
     [FAULT_CLOCK] = {"clock", 100},
+    [FAULT_LOAD_WAITS] = {"load-waits", 1},
 };
 static fake_fault faults[FAULTS];
 

@@ -298,6 +298,48 @@ static void test_devices(void) {
   }
 }
 
+/* ---- The driver's calls ---- */
+
+/* Commas of "(a, b, c)" up to the closing parenthesis, those of inner parentheses left out. */
+static guint parameters_of(const char *at) {
+  guint n = 1;
+  for (int depth = 0; *at; at++) {
+    depth += (*at == '(') - (*at == ')');
+    if (depth == 0)
+      break;
+    n += depth == 1 && *at == ',';
+  }
+  return n;
+}
+
+/* Each call that we ask for exists in exactly that version, with as many parameters: by the vendor's own list. */
+static void test_versions(void) {
+  static const struct {
+    const char *name;
+    int version;
+    const char *parameters;
+  } calls[] = {
+#define ROW_(NAME, VERSION, PARAMETERS) {#NAME, VERSION, #PARAMETERS},
+      CU_CALLS(ROW_)
+#undef ROW_
+  };
+  const char *home = g_getenv("CUDA_HOME");
+  g_autofree char *path = g_build_filename(home ? home : "/usr/local/cuda", "include", "cudaTypedefs.h", NULL);
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents(path, &text, NULL, NULL)) {
+    g_test_skip("no CUDA toolkit with cudaTypedefs.h");
+    return;
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS(calls); i++) {
+    g_autofree char *name = g_strdup_printf("*PFN_%s_v%d)(", calls[i].name, calls[i].version);
+    const char *found = strstr(text, name);
+    if (!found)
+      g_error("%s has no %s of version %d", path, calls[i].name, calls[i].version);
+    if (parameters_of(found + strlen(name) - 1) != parameters_of(calls[i].parameters))
+      g_error("%s has other parameters than %s", calls[i].name, calls[i].parameters);
+  }
+}
+
 /* ---- NVRTC ---- */
 
 static gboolean has_nvrtc(void) {
@@ -381,6 +423,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/cuda/cache/folder-names", test_folder_names);
   g_test_add_func("/cuda/cache/keys", test_keys);
   g_test_add_func("/cuda/options/devices", test_devices);
+  g_test_add_func("/cuda/driver/versions", test_versions);
   g_test_add_func("/cuda/nvrtc/compile", test_compile);
   g_test_add_func("/cuda/nvrtc/errors", test_compile_errors);
   g_test_add_func("/cuda/nvrtc/architectures", test_architectures);
