@@ -125,6 +125,8 @@ class OpenCL:
             device = ctypes.c_void_p()
             found = self.cl.clGetDeviceIDs(ctypes.c_void_p(platform), ctypes.c_uint64(0xFFFFFFFF), 1, ctypes.byref(device), None)
             if b"Portable Computing Language" in name.value and found == 0:
+                self.cl.clGetPlatformInfo(ctypes.c_void_p(platform), 0x0901, 200, name, None)
+                self.version = re.search(rb"[Pp]o[Cc][Ll] ([\d.]+)", name.value)[1].decode()  # "OpenCL 3.0 PoCL 3.1+debian ..."
                 return device
         return stop("no OpenCL platform named Portable Computing Language (PoCL)", 69)
 
@@ -165,7 +167,8 @@ class OpenCL:
 def pocl_child(parameters, items, run):
     opencl = OpenCL()
     program = opencl.build(sys.stdin.read())
-    print(json.dumps(opencl.launch(program, bytes.fromhex(parameters), int(items)) if run == "1" else None))
+    values = opencl.launch(program, bytes.fromhex(parameters), int(items)) if run == "1" else None
+    print(json.dumps({"values": values, "version": opencl.version}))
 
 
 def cuda_folders():
@@ -226,7 +229,7 @@ def workload_files():
 
 def kernels_of(path):
     """The names of the kernels in a file, those that its macros make included."""
-    accepted, said = call("gcc", "-E", "-P", "-D__OPENCL_VERSION__=120", "-x", "c", "-", text=text_of(path))
+    accepted, said = call(shutil.which("gcc") or "cc", "-E", "-P", "-D__OPENCL_VERSION__=120", "-x", "c", "-", text=text_of(path))
     if not accepted:
         raise AssertionError(said)
     return sorted(re.findall(r"\bvoid (\w+)\(bh_launch ", said))
