@@ -153,6 +153,15 @@ def test_every_form_leaves_nothing_behind(place, options):
     assert not failed, failed
 
 
+def test_beside_backends_that_fork(place):
+    """The driver refuses children of a process that used it; no cell is one."""
+    result = place.run(matrix(["prime: {n: 301, cost: variable}", "chunk-mean: {elements: 9991, chunks: 100}"],
+                              "[fork: {workers: 2}, cuda, pthread: {workers: 2}, serial]"))
+    assert {(c["backend"], c["status"]) for c in result.cells} == {(name, "ok") for name in ("fork", "cuda", "pthread", "serial")}
+    for process in by_process(result.calls).values():
+        assert [c.result for c in process if c.name == "cuInit"] == [0]
+
+
 # ---- Order, arguments, lifetimes ----
 
 def test_order_of_calls(all_of_them):
