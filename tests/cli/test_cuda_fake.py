@@ -153,6 +153,15 @@ def test_every_form_leaves_nothing_behind(place, options):
     assert not failed, failed
 
 
+def test_beside_backends_that_fork(place):
+    """The driver refuses children of a process that used it; no cell is one."""
+    result = place.run(matrix(["prime: {n: 301, cost: variable}", "chunk-mean: {elements: 9991, chunks: 100}"],
+                              "[fork: {workers: 2}, cuda, pthread: {workers: 2}, serial]"))
+    assert {(c["backend"], c["status"]) for c in result.cells} == {(name, "ok") for name in ("fork", "cuda", "pthread", "serial")}
+    for process in by_process(result.calls).values():
+        assert [c.result for c in process if c.name == "cuInit"] == [0]
+
+
 # ---- Order, arguments, lifetimes ----
 
 def test_order_of_calls(all_of_them):
@@ -431,7 +440,9 @@ def test_first_launch_waits(place, timing):
     """Lazy loading: a stream that is held back when a kernel is launched for the first time would wait for its host for ever."""
     result = place.run(matrix(["prime: {n: 301, cost: variable}"], f"[cuda: {{timing: {timing}, batch-time: 1ms}}]"), "load-waits")
     assert [(c["status"], c["reason"]) for c in result.cells] == [("ok", None)]
-    assert "isolated" not in result.cells[0]["facts"]  # the fact that says so when a run was not held back
+    (process,) = workers(result.calls)
+    first = next(k for k, c in enumerate(process) if c.name == "cuLaunchKernel" and c["entry"] == "prime")
+    assert not [c.line for c in process[:first] if c.name == "run:kernel" and c["entry"] == "bh_cuda_block"]
 
 
 def test_a_slow_clock_is_noticed(place):

@@ -118,12 +118,14 @@ typedef struct {
   int (*destroy)(program *);
 } nvrtc;
 
+/* Where plugins/cuda looks: only at what BENCHHOST_NVRTC names, where it is set. */
 static void *nvrtc_open(void) {
+  static const char *const names[] = {"libnvrtc.so.13", "libnvrtc.so.12", "/usr/local/cuda/lib64/libnvrtc.so.13",
+                                      "/usr/local/cuda/lib/libnvrtc.so.13", "/usr/local/cuda/lib64/libnvrtc.so.12"};
   const char *given = g_getenv("BENCHHOST_NVRTC");
-  const char *names[] = {given && *given ? given : "libnvrtc.so.13", "libnvrtc.so.12",
-                         "/usr/local/cuda/lib64/libnvrtc.so.13", "/usr/local/cuda/lib/libnvrtc.so.13",
-                         "/usr/local/cuda/lib64/libnvrtc.so.12"};
   void *library = NULL;
+  if (given && *given)
+    return dlopen(given, RTLD_NOW | RTLD_LOCAL);
   for (size_t k = 0; k < G_N_ELEMENTS(names) && !library; k++)
     library = dlopen(names[k], RTLD_NOW | RTLD_LOCAL);
   return library;
@@ -133,7 +135,7 @@ void *cubin_compiled(const char *source, int arch, const char **ret_why) {
   void *library = nvrtc_open();
   program text = NULL;
   size_t bytes = 0;
-  *ret_why = "no NVRTC (libnvrtc.so.13 not found)";
+  *ret_why = "no NVRTC (libnvrtc.so not found; BENCHHOST_NVRTC may name it)";
   if (!library)
     return NULL;
   const nvrtc rtc = {dlsym(library, "nvrtcCreateProgram"),     dlsym(library, "nvrtcCompileProgram"),
