@@ -88,7 +88,8 @@ def test_stored_runs(folder):
 
 
 def test_plugin_names(folder):
-    listed = [line.split()[0] for line in subprocess.run([BENCHHOST, "list"], capture_output=True, text=True).stdout.splitlines()[1:]]
+    lines = subprocess.run([BENCHHOST, "list"], capture_output=True, text=True).stdout.splitlines()[1:]
+    listed = [line.split()[0] for line in lines if not line.startswith(" ")]  # those say why a plugin cannot run here
     if not listed:
         pytest.skip("no plugins are built")
     assert set(listed) <= set(complete("describe", "", cwd=folder))
