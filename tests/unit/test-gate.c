@@ -354,8 +354,9 @@ static void test_lack_of_pairs(void) {
   Journal j;
   journal_begin(&j, 10, 30);
   add_pairs(&j, "a", "a", bh_ab_arms, 0, 7, 1);
-  add_pairs(&j, "b", "c", bh_ab_arms, 0, 10, 1.1);
-  add_pairs(&j, "b", "c", bh_ab_arms, 10, 12, 1.0); /* looked changed; the fresh pairs say no, but too few of them */
+  /* Looked changed, though no more than equivalent arms may be spread; the fresh pairs say no, but too few of them. */
+  add_pairs(&j, "b", "c", bh_ab_arms, 0, 10, 1.02);
+  add_pairs(&j, "b", "c", bh_ab_arms, 10, 12, 1.0);
   g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, FALSE);
   g_assert_true(report->interrupted);
   g_assert_cmpint(cell_at(report, 0)->outcome, ==, BH_AB_INCONCLUSIVE);
@@ -420,6 +421,30 @@ static void test_figures_of_two_scales(void) {
   g_assert_cmpstr(cell_at(report, 0)->reason, ==,
                   "metric:m is in 's' (lower is better) in the base, but in 'ms' (lower is better) in the candidate: "
                   "give both builds the same");
+}
+
+/* Two speeds around the base's single one: of times, and of a figure of which more is better, whose fast end is up. */
+static void test_spread(void) {
+  Journal j;
+  journal_begin(&j, 10, 30);
+  for (guint round = 0; round < 10; round++) {
+    const double speed = round % 2 ? 1.04 : 0.96;
+    add_visit(&j, "a", "base", round, 1000);
+    add_visit(&j, "a", "candidate", round, 1000 * speed);
+    add_metric(&j, "b", "base", round, 100, "1/s", "higher");
+    add_metric(&j, "c", "candidate", round, 100 * speed, "1/s", "higher");
+  }
+  g_autoptr(BhAbReport) report = judge(&j, &(BhAbJudging){0}, TRUE);
+  const double fast[] = {log(0.96), -log(1.04)};
+  for (guint i = 0; i < 2; i++) {
+    const BhAbCell *cell = cell_at(report, i);
+    g_assert_cmpint(cell->outcome, ==, BH_AB_INCONCLUSIVE);
+    g_assert_true(cell->decided);
+    g_assert_true(g_str_has_prefix(cell->reason, "the same in the middle, but spread differently"));
+    g_assert_cmpfloat_with_epsilon(cell->decision.shape.fast, fast[i], 1e-9);
+    g_assert_cmpfloat_with_epsilon(cell->decision.shape.lower, fast[i], 1e-9);
+    g_assert_cmpfloat_with_epsilon(cell->decision.shape.upper, i ? -log(0.96) : log(1.04), 1e-9);
+  }
 }
 
 static void test_struck_pairs(void) {
@@ -501,6 +526,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/gate/judge/fewer", test_a_change_that_fewer_pairs_show);
   g_test_add_func("/gate/judge/no-ratio", test_figures_without_a_ratio);
   g_test_add_func("/gate/judge/scales", test_figures_of_two_scales);
+  g_test_add_func("/gate/judge/spread", test_spread);
   g_test_add_func("/gate/judge/struck", test_struck_pairs);
   g_test_add_func("/gate/judge/struck/halves", test_struck_halves);
   g_test_add_func("/gate/judge/rule", test_other_rule);
