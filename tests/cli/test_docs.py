@@ -224,6 +224,31 @@ def test_links_and_paths_lead_somewhere(document):
             assert (SOURCE / path).exists(), path
 
 
+def built(kind):
+    """Plugins of this build: plugins/device is a part of several."""
+    return sorted(path.stem for path in BUILD.glob(f"{kind}/*/*.so") if path.stem == path.parent.name)
+
+
+@pytest.mark.parametrize("kind", ["plugins", "workloads"])
+def test_readme_names_every_plugin(kind):
+    readme = (SOURCE / "README.md").read_text()
+    assert "serial" in built(kind) or "noop" in built(kind)
+    assert [name for name in built(kind) if f"| [`{name}`]({kind}/{name}/README.md) |" not in readme] == []
+
+
+@pytest.mark.parametrize("name", built("plugins"))
+def test_readme_names_every_option(name):
+    """Its table of backends: an option is in the row, or one of those that the table's head names and the row does not take away."""
+    readme = (SOURCE / "README.md").read_text()
+    head = re.search(r"^\| backend \| workers are \|(.*)\|$", readme, re.M)[1]
+    row = re.search(rf"^\| \[`{name}`\]\(.*?\) \|[^|]*\|(.*)\|$", readme, re.M)[1]
+    said = subprocess.run([BENCHHOST, "describe", "--json", name], capture_output=True, text=True, timeout=60, check=True).stdout
+    options = {param["name"] for param in json.loads(said)["params"]}
+    row = re.sub(r"(`[\w-]+): .*", r"\1`", row)  # `transport: shm` or `pipe`: those are values
+    assert options <= set(re.findall(r"`([\w-]+)`", head + row)), options
+    assert set(re.findall(r"`([\w-]+)`", row.split(";")[0])) <= options, row
+
+
 def test_journal_page_names_every_key(tmp_path):
     (tmp_path / "m.yaml").write_text(SMALL)
     run = [BENCHHOST, "m.yaml", "-q", "--no-table"]

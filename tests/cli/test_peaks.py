@@ -43,6 +43,17 @@ def test_other_backends(tmp_path, backend):
     assert list(tmp_path.iterdir()) == [], "the journal is not kept unless asked for"
 
 
+def test_a_size_for_arrays_is_none_for_caches(tmp_path):
+    """What --help and the pages say: --param bytes=... for large arrays. An array that lies in no cache is no cache's roof."""
+    journal = tmp_path / "j.jsonl"
+    run("peaks", "--workers=1", *QUICK, "-p", "bytes=65MiB", "--filter", "op=read,read-l1,read-l2", "--output", journal, timeout=200)
+    cells = [json.loads(line) for line in journal.read_text().splitlines() if '"type":"cell"' in line]
+    by_op = {op: {(c["status"], c["facts"].get("roof")) for c in cells if c["params"]["op"] == op} for op in ("read", "read-l1", "read-l2")}
+    assert by_op["read"] <= {("ok", "bandwidth"), ("skipped", None)}, by_op
+    assert by_op["read-l1"] == by_op["read-l2"] == {("unsupported", None)}, by_op
+    assert all("at most" in c["reason"] for c in cells if c["status"] == "unsupported")
+
+
 def test_what_could_not_be_measured_is_said(tmp_path):
     """A budget that ends before all cells were visited: the same words and status as of `run`."""
     result = run("peaks", "--workers=1", "--set", "measure.budget=20ms", *QUICK[:-1], "--output", tmp_path / "j.jsonl", timeout=200)

@@ -3,6 +3,7 @@
 the reason. Vendors' compilers run in a child process (this file, run as a program), because they can crash."""
 import ctypes
 import ctypes.util
+import functools
 import glob
 import importlib.machinery
 import importlib.util
@@ -31,6 +32,7 @@ class Crashed(Exception):
     """A compiler that died."""
 
 
+@functools.cache
 def load_tool():
     """benchhost-kernel as a module: for the text of files that it refuses."""
     loader = importlib.machinery.SourceFileLoader("benchhost_kernel", str(TOOL))
@@ -67,36 +69,72 @@ def opencl_clang(text):
     return call("clang", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only", "-", text=text)
 
 
-def child(action, text, *more):
-    """One action of this file as a program: (accepted, said, result)."""
-    with tempfile.TemporaryDirectory(prefix="benchhost-kernels-") as folder:
-        env = {**os.environ, "POCL_CACHE_DIR": folder, "LD_PRELOAD": "", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([sys.executable, __file__, action, *more], input=text, capture_output=True, text=True, timeout=300,
-                              env=env, check=False)
-    if done.returncode == 69:
-        raise Absent(done.stderr.strip())
-    if done.returncode < 0:
-        raise Crashed(f"signal {-done.returncode}: {done.stderr[-500:]}")
-    if done.returncode:
-        return False, done.stderr, None
-    return True, done.stderr, json.loads(done.stdout or "null")
+def child(action, jobs):
+    """What one action of this file, as a program, says to each job: (accepted, said, result), or Absent or Crashed. One process
+    takes all of them, as starting a vendor's compiler takes longer than a small kernel; after a crash another takes the rest."""
+    outcomes = []
+    while len(outcomes) < len(jobs):
+        rest = jobs[len(outcomes):]
+        with tempfile.TemporaryDirectory(prefix="benchhost-kernels-") as folder:
+            env = {**os.environ, "POCL_CACHE_DIR": folder, "LD_PRELOAD": "", "PYTHONDONTWRITEBYTECODE": "1"}
+            done = subprocess.run([sys.executable, __file__, action], input=json.dumps(rest), capture_output=True, text=True,
+                                  timeout=300 + 10 * len(rest), env=env, check=False)
+        if done.returncode == 69:
+            return [Absent(done.stderr.strip())] * len(jobs)
+        answers = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+        if done.returncode and len(answers) == len(rest) > 1:  # died when it ended: whose fault it was, each by itself shows
+            return outcomes + [child(action, [job])[0] for job in rest]
+        if done.returncode and len(answers) == len(rest):
+            answers.pop()
+        outcomes += answers
+        if done.returncode < 0:
+            outcomes.append(Crashed(f"signal {-done.returncode}: {done.stderr[-500:]}"))
+        elif done.returncode:
+            outcomes.append((False, done.stderr, None))
+        elif len(answers) != len(rest):
+            raise AssertionError(f"{action}: {len(answers)} answers to {len(rest)} jobs: {done.stdout}{done.stderr}")
+    return outcomes
 
 
-def pocl(text, parameters=b"\0\0\0\0", items=16, run=True):
+def only(outcomes):
+    if isinstance(outcomes[0], Exception):
+        raise outcomes[0]
+    return outcomes[0]
+
+
+def pocl_job(text, parameters=b"\0\0\0\0", items=16, run=True):
+    return [text, parameters.hex(), items, run]
+
+
+def pocl(*job, **more):
     """Compiles, and launches kernel `snippet` (one region of `items` doubles): PoCL compiles the rest then."""
-    return child("pocl", text, parameters.hex(), str(items), str(int(run)))
+    return only(child("pocl", [pocl_job(*job, **more)]))
 
 
 def nvrtc(text, architecture="compute_90"):
     """To PTX or, for sm_NN, to a cubin; the result is a hexadecimal text."""
-    return child("nvrtc", text, architecture)
+    return only(child("nvrtc", [[text, architecture]]))
 
 
 # ---- in the child ----
 
-def stop(why, status=1):
+class Refused(Exception):
+    """What the compiler said to one job."""
+
+
+def absent(why):
     sys.stderr.write(why)
-    sys.exit(status)
+    sys.exit(69)
+
+
+def answer(do):
+    """A line for each job, at once: the parent sees at which one this process died."""
+    for job in json.load(sys.stdin):
+        try:
+            line = (True, "", do(*job))
+        except Refused as error:
+            line = (False, str(error), None)
+        print(json.dumps(line), flush=True)
 
 
 class OpenCL:
@@ -106,7 +144,7 @@ class OpenCL:
         try:
             self.cl = ctypes.CDLL("libOpenCL.so.1")
         except OSError as error:
-            stop(f"no OpenCL loader: {error}", 69)
+            absent(f"no OpenCL loader: {error}")
         for name in ("clCreateContext", "clCreateCommandQueue", "clCreateProgramWithSource", "clCreateKernel", "clCreateBuffer"):
             getattr(self.cl, name).restype = ctypes.c_void_p
         self.device = self.find()
@@ -128,12 +166,12 @@ class OpenCL:
                 self.cl.clGetPlatformInfo(ctypes.c_void_p(platform), 0x0901, 200, name, None)
                 self.version = re.search(rb"[Pp]o[Cc][Ll] ([\d.]+)", name.value)[1].decode()  # "OpenCL 3.0 PoCL 3.1+debian ..."
                 return device
-        return stop("no OpenCL platform named Portable Computing Language (PoCL)", 69)
+        return absent("no OpenCL platform named Portable Computing Language (PoCL)")
 
     @staticmethod
     def expect(code, what):
         if code != 0:
-            stop(f"{what}: OpenCL error {code}")
+            raise Refused(f"{what}: OpenCL error {code}")
 
     def build(self, text):
         source, error = ctypes.c_char_p(text.encode()), ctypes.c_int()
@@ -142,7 +180,7 @@ class OpenCL:
         if code:
             log = ctypes.create_string_buffer(20000)
             self.cl.clGetProgramBuildInfo(program, self.device, 0x1183, 20000, log, None)
-            stop(log.value.decode(errors="replace") or f"clBuildProgram: OpenCL error {code}")
+            raise Refused(log.value.decode(errors="replace") or f"clBuildProgram: OpenCL error {code}")
         return program
 
     def launch(self, program, parameters, items):
@@ -164,11 +202,13 @@ class OpenCL:
         return list(out)
 
 
-def pocl_child(parameters, items, run):
+def pocl_child():
     opencl = OpenCL()
-    program = opencl.build(sys.stdin.read())
-    values = opencl.launch(program, bytes.fromhex(parameters), int(items)) if run == "1" else None
-    print(json.dumps({"values": values, "version": opencl.version}))
+
+    def do(text, parameters, items, run):
+        program = opencl.build(text)
+        return {"values": opencl.launch(program, bytes.fromhex(parameters), items) if run else None, "version": opencl.version}
+    answer(do)
 
 
 def cuda_folders():
@@ -193,31 +233,38 @@ def find_ptxas():
     raise Absent("no ptxas on PATH or in a CUDA folder")
 
 
-def nvrtc_child(architecture):
+def nvrtc_child():
     path = find_nvrtc()
     if not path:
-        stop("no libnvrtc.so: neither BENCHHOST_NVRTC nor a CUDA folder has it", 69)
+        absent("no libnvrtc.so: neither BENCHHOST_NVRTC nor a CUDA folder has it")
     try:
         rtc = ctypes.CDLL(path)
     except OSError as error:
-        stop(f"NVRTC cannot be loaded: {error}", 69)
+        absent(f"NVRTC cannot be loaded: {error}")
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    rtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+
+    def do(text, architecture):
+        return {"code": compiled(rtc, text, architecture).hex(), "version": f"{major.value}.{minor.value}"}
+    answer(do)
+
+
+def compiled(rtc, text, architecture):
     program = ctypes.c_void_p()
-    rtc.nvrtcCreateProgram(ctypes.byref(program), sys.stdin.read().encode(), b"kernel.cu", 0, None, None)
+    rtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernel.cu", 0, None, None)
     options = [*NVRTC_OPTIONS, f"--gpu-architecture={architecture}"]
     code = rtc.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*[o.encode() for o in options]))
     size = ctypes.c_size_t()
-    rtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(max(1, size.value))
-    rtc.nvrtcGetProgramLog(program, log)
     if code:
-        stop(log.value.decode(errors="replace") or f"NVRTC error {code}")
+        rtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+        log = ctypes.create_string_buffer(max(1, size.value))
+        rtc.nvrtcGetProgramLog(program, log)
+        raise Refused(log.value.decode(errors="replace") or f"NVRTC error {code}")
     kind = "CUBIN" if architecture.startswith("sm_") else "PTX"
     getattr(rtc, f"nvrtcGet{kind}Size")(program, ctypes.byref(size))
-    code_bytes = ctypes.create_string_buffer(size.value)
-    getattr(rtc, f"nvrtcGet{kind}")(program, code_bytes)
-    major, minor = ctypes.c_int(), ctypes.c_int()
-    rtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
-    print(json.dumps({"code": code_bytes.raw.hex(), "version": f"{major.value}.{minor.value}"}))
+    result = ctypes.create_string_buffer(size.value)
+    getattr(rtc, f"nvrtcGet{kind}")(program, result)
+    return result.raw
 
 
 # ---- what ptxas says about a kernel ----
@@ -272,4 +319,4 @@ def usage(said):
 
 
 if __name__ == "__main__":
-    {"pocl": pocl_child, "nvrtc": nvrtc_child}[sys.argv[1]](*sys.argv[2:])
+    {"pocl": pocl_child, "nvrtc": nvrtc_child}[sys.argv[1]]()

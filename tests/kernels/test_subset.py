@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The table in docs/kernels.md tells the truth: each row's snippet meets every compiler, and benchhost-kernel refuses what the page
 says it refuses, at the right line. What the page says to write instead works everywhere and gives the host's results."""
+import concurrent.futures
 import functools
 import math
+import os
 import pathlib
 import re
 import shutil
@@ -129,39 +131,98 @@ def on_host(name, kind):
     return bytes.fromhex(words[0]), [float(word) for word in words[1:]]
 
 
-def on_pocl(name, kind):
-    """`ok`, `fails`, `crashes` or `differs`, and what was said."""
-    parameters, expected = on_host(name, kind)
-    try:
-        accepted, said, found = compilers.pocl(device_text(name, kind), parameters, ITEMS)
-    except compilers.Crashed as error:
-        return "crashes", str(error)
-    if not accepted:
-        return "fails", said
-    found = found["values"]
-    same = all(math.isclose(a, b, rel_tol=1e-6) or (a != a and b != b) for a, b in zip(found, expected, strict=True))
-    return ("ok", said) if same else ("differs", f"host {expected}, PoCL {found}")
+def same(found, expected):
+    return all(math.isclose(a, b, rel_tol=1e-6) or (a != a and b != b) for a, b in zip(found, expected, strict=True))
 
 
-def verdict(column, name, kind):
-    if column == "pocl":
-        return on_pocl(name, kind)
-    if column in ("gcc", "clang"):
-        accepted, said = compilers.host(column, written(name, kind))[:2]
+def on_pocl(rows):
+    """For each (name, kind): `ok`, `fails`, `crashes` or `differs`, and what was said."""
+    hosts = [on_host(*row) for row in rows]
+    jobs = [compilers.pocl_job(device_text(*row), parameters, ITEMS) for row, (parameters, _) in zip(rows, hosts)]
+    verdicts = []
+    for (_, expected), outcome in zip(hosts, compilers.child("pocl", jobs)):
+        if isinstance(outcome, compilers.Crashed):
+            verdicts.append(("crashes", str(outcome)))
+        elif isinstance(outcome, compilers.Absent):
+            verdicts.append(outcome)
+        elif not outcome[0]:
+            verdicts.append(("fails", outcome[1]))
+        elif same(outcome[2]["values"], expected):
+            verdicts.append(("ok", outcome[1]))
+        else:
+            verdicts.append(("differs", f"host {expected}, PoCL {outcome[2]['values']}"))
+    return verdicts
+
+
+def on_nvrtc(rows):
+    outcomes = compilers.child("nvrtc", [[device_text(*row), "compute_90"] for row in rows])
+    return [o if isinstance(o, Exception) else ("ok" if o[0] else "fails", o[1]) for o in outcomes]
+
+
+def by_program(column, name, kind):
+    if column == "tool":
+        return tool_says(written(name, kind))
+    if column == "opencl-clang":
+        accepted, said = compilers.opencl_clang(device_text(name, kind))[:2]
     else:
-        compiler = compilers.nvrtc if column == "nvrtc" else compilers.opencl_clang
-        accepted, said = compiler(device_text(name, kind))[:2]
+        accepted, said = compilers.host(column, written(name, kind))[:2]
     return ("ok" if accepted else "fails"), said
+
+
+def tool_says(path):
+    done = subprocess.run([compilers.TOOL, "--check", path], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+BATCHES = {"nvrtc": on_nvrtc, "pocl": on_pocl}
+ASKED = {"test_the_page_tells_the_truth": "bad", "test_what_to_write_instead_works": "instead", "test_refusal": "bad",
+         "test_what_to_write_instead_is_accepted": "instead"}  # test -> the kind of snippet that it asks about
+
+
+class Answers:
+    """What every compiler says to what the tests of this run will ask, made by as many of them at once as there are CPUs."""
+
+    def __init__(self, questions):
+        cpus = len(os.sched_getaffinity(0))
+        for _, name, kind in questions:
+            written(name, kind)  # here, as nobody may write a file that somebody reads
+        self.pool = concurrent.futures.ThreadPoolExecutor(cpus)
+        self.futures = {}
+        for column, ask in BATCHES.items():  # the longest first
+            rows = [question[1:] for question in questions if question[0] == column]
+            for part in filter(None, (rows[k::cpus] for k in range(cpus))):
+                future = self.pool.submit(ask, part)
+                self.futures.update({(column, *row): (future, k) for k, row in enumerate(part)})
+        for question in questions:
+            if question[0] not in BATCHES:
+                self.futures[question] = (self.pool.submit(by_program, *question), None)
+
+    def get(self, column, name, kind):
+        future, at = self.futures[(column, name, kind)]
+        answer = future.result() if at is None else future.result()[at]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture(name="answers", scope="session")
+def answers_of_all(request):
+    asked = [(item.originalname, item.callspec.params) for item in request.session.items if getattr(item, "originalname", "") in ASKED]
+    questions = [(params.get("column", "tool"), params["name"], ASKED[test]) for test, params in asked]
+    answers = Answers([q for q in questions if q[2] == "instead" or ROWS[q[1]][1].get(q[0]) != "varies"])
+    yield answers
+    answers.pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("name", ROWS)
-def test_the_page_tells_the_truth(name, column):
+def test_the_page_tells_the_truth(answers, name, column):
     expected = ROWS[name][1][column]
     if expected == "varies":
         pytest.skip(f"{name} varies with the version of {column}")
     try:
-        found, said = verdict(column, name, "bad")
+        found, said = answers.get(column, name, "bad")
     except compilers.Absent as error:
         pytest.skip(str(error))
     if found != expected:
@@ -173,9 +234,9 @@ def test_the_page_tells_the_truth(name, column):
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_to_write_instead_works(name, column):
+def test_what_to_write_instead_works(answers, name, column):
     try:
-        found, said = verdict(column, name, "instead")
+        found, said = answers.get(column, name, "instead")
     except compilers.Absent as error:
         pytest.skip(str(error))
     assert found == "ok", said
@@ -183,17 +244,11 @@ def test_what_to_write_instead_works(name, column):
 
 # ---- what benchhost-kernel says ----
 
-def tool_says(path):
-    done = subprocess.run([compilers.TOOL, "--check", path], capture_output=True, text=True, check=False)
-    assert done.stdout == ""
-    return done.returncode, done.stderr
-
-
 @pytest.mark.parametrize("name", ROWS)
-def test_refusal(name):
+def test_refusal(answers, name):
     path = written(name, "bad")
     marked = [n for n, line in enumerate(path.read_text().splitlines(), 1) if "// HERE" in line]
-    status, said = tool_says(path)
+    status, said = answers.get("tool", name, "bad")
     assert status == (65 if name in REFUSED else 0), said
     assert bool(marked) == (name in REFUSED)
     for line in said.splitlines():
@@ -202,8 +257,8 @@ def test_refusal(name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_to_write_instead_is_accepted(name):
-    assert tool_says(written(name, "instead")) == (0, "")
+def test_what_to_write_instead_is_accepted(answers, name):
+    assert answers.get("tool", name, "instead") == (0, "")
 
 
 # ---- the page's examples ----

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """benchhost-kernel by itself: places, conditions, headers, output, exit statuses. What it refuses is test_subset.py's."""
+import os
 import re
 import shutil
 import subprocess
@@ -163,6 +164,26 @@ def test_array_is_the_text(tmp_path):
     assert subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout == text
     assert '"??=' in text and "#include <benchhost" not in re.sub(r"#include <benchhost/plugin.h>", "", text)
     assert "static const char other[] =" in tool("--name", "other", tmp_path / "some-name.k.h").stdout
+
+
+def test_headers_that_it_is_made_of(tmp_path):
+    """For make and ninja: a text of old headers would compute something else than the host's code."""
+    folder = tmp_path / "a $ folder"
+    folder.mkdir()
+    (folder / "size.h").write_text("#define COLUMNS 4\n")
+    (folder / "k.k.h").write_text('#include <benchhost/random.h>\n#include "size.h"\n' + body("  out[i] = COLUMNS;\n"))
+    assert tool("--depfile", tmp_path / "d", "-o", tmp_path / "k.inc", folder / "k.k.h").returncode == 0
+    if not shutil.which("make"):
+        pytest.skip("no make, which reads the rule")
+    (tmp_path / "Makefile").write_text(f"include d\n{tmp_path}/k.inc:\n\t@echo again\n")
+
+    def made():
+        return subprocess.run(["make", "-C", tmp_path, "--no-print-directory"], capture_output=True, text=True, check=True).stdout
+    assert "up to date" in made()
+    os.utime(folder / "size.h", (4e9, 4e9))
+    assert made() == "again\n"
+    assert all(f"/benchhost/{name}.h" in (tmp_path / "d").read_text() for name in ("kernel", "random"))
+    assert tool("--depfile", tmp_path / "d", folder / "k.k.h").returncode == 64
 
 
 def test_a_refused_kernel_writes_nothing(tmp_path):

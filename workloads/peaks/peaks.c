@@ -170,12 +170,27 @@ static void set_up_memory(peaks_state *s, peaks_op op, uint64_t bytes, bh_proble
   s->host->fact(s->host, "array bytes", "%" PRIu64, array);
 }
 
+/* More than half of any cache of that level, of processors and devices: an array that stays in none would be called its
+ * roof, and take hours, as each item goes over all of it. */
+static bh_status check_resident(const bh_host *h, unsigned level, uint64_t bytes) {
+  const uint64_t most = level == 1 ? UINT64_C(1) << 20 : UINT64_C(64) << 20;
+  if (bytes <= most)
+    return BH_OK;
+  return h->stop(h, BH_UNSUPPORTED,
+                 "bytes: half of a level %u cache expected, at most %" PRIu64 " bytes, found %" PRIu64
+                 "; measure caches in a run of their own",
+                 level, most, bytes);
+}
+
 /* Half of the cache, so that nothing else in it pushes the array out. */
 static bh_status set_up_resident(peaks_state *s, unsigned level, uint64_t bytes, uint64_t items, bh_problem *problem) {
   const uint64_t cache = peaks_cache_bytes(level), wanted = bytes ? bytes : cache / 2;
   if (!wanted)
     return s->host->stop(s->host, BH_SKIP, "the system does not say how large a core's level %u cache is: give `bytes`",
                          level);
+  const bh_status status = check_resident(s->host, level, bytes);
+  if (status != BH_OK)
+    return status;
   s->params.resident = wanted < PEAKS_BLOCK_BYTES ? PEAKS_BLOCK : wanted / PEAKS_BLOCK_BYTES * PEAKS_BLOCK;
   s->params.passes = 1 + 65536 / s->params.resident; /* about half a MiB in each item */
   s->kernel = K_REREAD;
