@@ -63,6 +63,7 @@ static int fail(const char *what, cu_result result) {
 }
 
 static void *open_driver(void) {
+  static const char absent[] = "libcuda.so.1: cannot open shared object file: No such file";
   const char *path = getenv("BENCHHOST_CUDA_DRIVER");
   const int is_double = cu_is_double();
   void *library = dlopen(is_double ? path : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -71,7 +72,8 @@ static void *open_driver(void) {
   const char *error = dlerror();
   if (is_double)
     snprintf(load.why, sizeof load.why, "no driver (BENCHHOST_CUDA_DRIVER: %s)", error ? error : path);
-  else if (error && !strstr(error, "cannot open shared object file: No such file"))
+  else if (error && strncmp(error, absent, sizeof absent - 1) != 0)
+    /* it is here, and something else is wrong: another architecture's, or what it needs is not here */
     snprintf(load.why, sizeof load.why, "no driver (%s)", error);
   else
     snprintf(load.why, sizeof load.why, "no driver (libcuda.so.1 not found)");

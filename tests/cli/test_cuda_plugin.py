@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 from plugins import BUILD, run, run_json
@@ -76,6 +78,16 @@ def test_drivers_that_are_none(tmp_path):
     assert cuda_reason(BENCHHOST_CUDA_DRIVER=FAKE, BENCHHOST_FAKE_CUDA="stub") == "the driver is the toolkit's stub"
     library = BUILD / "plugins" / "serial" / "serial.so"
     assert "cuGetProcAddress_v2" in cuda_reason(BENCHHOST_CUDA_DRIVER=library)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_a_driver_that_lacks_something(tmp_path):
+    """libcuda.so.1 is here, what it needs is not: that is not `not found`."""
+    for name, rest in (("libgone.so.1", []), ("libcuda.so.1", ["-Wl,--no-as-needed", tmp_path / "libgone.so.1"])):
+        subprocess.run(["cc", "-shared", "-o", tmp_path / name, f"-Wl,-soname,{name}", "-x", "c", "/dev/null", "-x", "none", *rest], check=True)
+    (tmp_path / "libgone.so.1").unlink()
+    reason = cuda_reason(BENCHHOST_CUDA_DRIVER="", LD_LIBRARY_PATH=tmp_path)
+    assert reason.startswith("no driver (libgone.so.1: "), reason
 
 
 @pytest.mark.skipif(not STUB.exists(), reason="no CUDA toolkit with a stub of the driver")
