@@ -36,6 +36,11 @@ int cu_is_double(void) {
   return path && *path;
 }
 
+int cu_driver_version(void) {
+  int version = 0;
+  return cu.cuDriverGetVersion && cu.cuDriverGetVersion(&version) == CU_SUCCESS ? version : 0;
+}
+
 const char *cu_name_of(cu_result result) {
   static _Thread_local char number[32];
   const char *name = NULL;

@@ -100,6 +100,8 @@ enum { CU_WHY_BYTES = 512 };
 /* Opens the driver, initialises it and counts its devices, once per process; safe from any thread. 0, or -1 with the
  * reason in `ret_why`, always the same one. */
 int cu_load(int *ret_devices, char ret_why[CU_WHY_BYTES]);
+/* 12040: of CUDA 12.4. 0: no driver was loaded. */
+int cu_driver_version(void);
 /* BENCHHOST_CUDA_DRIVER was given: a test double, with which no other library of the vendor is mixed. */
 int cu_is_double(void);
 /* "CUDA_ERROR_OUT_OF_MEMORY"; "error 17" for what the driver has no name for. Valid until the thread's next call. */
@@ -113,7 +115,8 @@ void *cu_library(const char *soname);
 
 /* ---- NVRTC ---- */
 
-/* 0, or -1 and "no NVRTC (...)". NVRTC initialises the driver when it compiles: only in the cell's own process. */
+/* 0, or -1 and "no NVRTC (...)". After cu_load it suits the driver that is here. NVRTC initialises the driver when it
+ * compiles: only in the cell's own process. */
 int nvrtc_load(char ret_why[CU_WHY_BYTES]);
 /* "13.0"; valid for ever. */
 const char *nvrtc_version_text(void);

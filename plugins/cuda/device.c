@@ -168,8 +168,8 @@ static void gpu_fact(const bh_host *h, const cuda_device *d, const char *what, c
 
 static void driver_facts(const bh_host *h, const cuda_device *d) {
   char nvml[80] = "";
-  int version = 0;
-  if (cu.cuDriverGetVersion(&version) == CU_SUCCESS)
+  const int version = cu_driver_version();
+  if (version)
     h->fact(h, "cuda driver", "%d.%d%s%s%s", version / 1000, version % 1000 / 10,
             nvml_driver(d->nvml, nvml, sizeof nvml) ? " (" : "", nvml, *nvml ? ")" : "");
   h->fact(h, "nvrtc", "%s", nvrtc_version_text());

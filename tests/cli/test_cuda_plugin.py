@@ -100,6 +100,23 @@ def test_no_nvrtc(tmp_path):
     assert reason.startswith("no NVRTC (BENCHHOST_NVRTC: ") and "absent.so" in reason
 
 
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_nvrtc_suits_the_driver(tmp_path):
+    """A driver of CUDA 12 may refuse what NVRTC 13 makes: NVRTC 12 is asked first there. Which one it was is told by what each lacks."""
+    for version, text in (("12", "int nvrtcVersion(int *major, int *minor) { return !major + !minor; }"), ("13", "int nothing;")):
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / f"libnvrtc.so.{version}", "-x", "c", "-"], input=text, text=True, check=True)
+    for faults, lacks in (("version=12040", "nvrtcGetNumSupportedArchs"), ("version=13000", "nvrtcVersion"), ("", "nvrtcVersion")):
+        assert cuda_reason(BENCHHOST_CUDA_DRIVER=FAKE, BENCHHOST_FAKE_CUDA=faults, BENCHHOST_NVRTC="",
+                           LD_LIBRARY_PATH=tmp_path) == f"no NVRTC (the one found has no {lacks})"
+
+
+def test_nvrtc_that_is_too_new(tmp_path, nvrtc):
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda", faults="wrong-arch,version=11080")
+    assert cell["status"] == "failed" and "is newer than the driver, of CUDA 11.8" in cell["reason"], cell["reason"]
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda", faults="wrong-arch")
+    assert cell["status"] == "failed" and "newer" not in cell["reason"], cell["reason"]
+
+
 def test_timing_and_graphs(tmp_path, nvrtc):
     found = on_fake(tmp_path, "prime: {n: 500}, chunk-mean: {elements: 10007, chunks: 10}",
                     'cuda: {timing: [events, isolated, batch], batch-time: 1ms, graph: [auto, "yes", "no"]}', warmup="10ms")
