@@ -84,16 +84,20 @@ static void listen_for_faults(void) {
   sigaction(SIGBUS, &action, &before[1]);
 }
 
+static _Thread_local uint64_t read_ns; /* by the last look at the device's clock */
+
 static uint64_t device_clock(void) {
   long long offset = 0;
   if (twin_offset)
     memcpy(&offset, (const void *)(uintptr_t)twin_offset->at, sizeof offset);
-  return fake_now_ns() + FAKE_EPOCH_NS + (uint64_t)offset;
+  read_ns = fake_now_ns();
+  return read_ns + FAKE_EPOCH_NS + (uint64_t)offset;
 }
 
-/* At the rating, unless the setting `clock` says that the device is slowed down. */
+/* At the rating, unless the setting `clock` says that the device is slowed down. At the moment of the last look at its
+ * clock: a thread that waits for a CPU between the two is no device that is slow. */
 static uint64_t device_cycles(void) {
-  return (uint64_t)((double)fake_now_ns() * 1e-6 * FAKE_CLOCK_KHZ * (double)fake_fault_of(FAULT_CLOCK)->value / 100);
+  return (uint64_t)((double)read_ns * 1e-6 * FAKE_CLOCK_KHZ * (double)fake_fault_of(FAULT_CLOCK)->value / 100);
 }
 
 static CUresult twin_call(const fake_op *op) {
