@@ -140,6 +140,15 @@ def test_what_cannot_be_repeated(tmp_path, nvrtc):
     assert all("cannot be repeated" in c["reason"] for c in found)
 
 
+def test_what_is_not_isolated(tmp_path, nvrtc):
+    """No stream is held back for a device program or a team, and the record says so."""
+    found = on_fake(tmp_path, "files: {count: 3}, prime: {n: 100}", "cuda: {timing: [events, isolated]}")
+    assert {c["status"] for c in found} == {"ok"}
+    said = {(c["workload"], c["options"]["timing"]): c["facts"].get("gpu 0 not isolated") for c in found}
+    assert "a device program or a team enqueues loop 0" in said.pop(("files", "isolated"))
+    assert len(said) == 3 and set(said.values()) == {None}
+
+
 def test_devices_and_streams(tmp_path, nvrtc):
     found = on_fake(tmp_path, "prime: {n: 500}", 'cuda: {device: [all, "1", "1,0", "5", "x"], streams: [1, 3]}', faults="devices=2")
     status = {(c["options"]["device"], c["options"]["streams"]): c for c in found}
