@@ -134,6 +134,12 @@ int cu_load(int *ret_devices, char ret_why[CU_WHY_BYTES]) {
   return load.status;
 }
 
+void cu_uuid_text(const cu_uuid *uuid, char ret_text[37]) {
+  char *at = ret_text;
+  for (int i = 0; i < 16; i++)
+    at += sprintf(at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid->bytes[i]);
+}
+
 void *cu_library(const char *soname) {
   void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
   const char *home = getenv("CUDA_HOME");

@@ -26,7 +26,6 @@ enum { CU_SUCCESS = 0, CU_OUT_OF_MEMORY = 2, CU_STUB_LIBRARY = 34, CU_NO_DEVICE 
 enum {
   CU_ATTRIBUTE_CLOCK_KHZ = 13,
   CU_ATTRIBUTE_SMS = 16,
-  CU_ATTRIBUTE_MEMORY_CLOCK_KHZ = 36,
   CU_ATTRIBUTE_L2_BYTES = 38,
   CU_ATTRIBUTE_MAJOR = 75,
   CU_ATTRIBUTE_MINOR = 76,
@@ -108,6 +107,9 @@ int cu_is_double(void);
 const char *cu_name_of(cu_result);
 /* "out of memory", or "". */
 const char *cu_words_of(cu_result);
+
+/* "46616b65-2043-5544-4120-646f75626c30" */
+void cu_uuid_text(const cu_uuid *, char ret_text[37]);
 
 /* dlopen of a CUDA library: by its name, else in CUDA_HOME and where toolkits are installed. Never closed. NULL: not
  * found. */
