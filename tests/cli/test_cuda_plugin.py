@@ -195,6 +195,8 @@ def test_memory(tmp_path, nvrtc):
     assert by["memory"]["status"] == "out-of-memory", by["memory"]
     assert "device memory" in by["memory"]["reason"] and "has" in by["memory"]["reason"]
     assert by["prime"]["status"] == "ok", by["prime"]
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda: {timing: isolated}", faults="oom=100000")
+    assert cell["status"] == "out-of-memory" and "cuMemAlloc of 1 MiB" in cell["reason"], cell["reason"]  # to empty the L2 by
 
 
 def test_cache(tmp_path, nvrtc):
