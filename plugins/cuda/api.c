@@ -36,6 +36,11 @@ int cu_is_double(void) {
   return path && *path;
 }
 
+int cu_driver_version(void) {
+  int version = 0;
+  return cu.cuDriverGetVersion && cu.cuDriverGetVersion(&version) == CU_SUCCESS ? version : 0;
+}
+
 const char *cu_name_of(cu_result result) {
   static _Thread_local char number[32];
   const char *name = NULL;
@@ -63,6 +68,7 @@ static int fail(const char *what, cu_result result) {
 }
 
 static void *open_driver(void) {
+  static const char absent[] = "libcuda.so.1: cannot open shared object file: No such file";
   const char *path = getenv("BENCHHOST_CUDA_DRIVER");
   const int is_double = cu_is_double();
   void *library = dlopen(is_double ? path : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -71,7 +77,8 @@ static void *open_driver(void) {
   const char *error = dlerror();
   if (is_double)
     snprintf(load.why, sizeof load.why, "no driver (BENCHHOST_CUDA_DRIVER: %s)", error ? error : path);
-  else if (error && !strstr(error, "cannot open shared object file: No such file"))
+  else if (error && strncmp(error, absent, sizeof absent - 1) != 0)
+    /* it is here, and something else is wrong: another architecture's, or what it needs is not here */
     snprintf(load.why, sizeof load.why, "no driver (%s)", error);
   else
     snprintf(load.why, sizeof load.why, "no driver (libcuda.so.1 not found)");
@@ -125,6 +132,12 @@ int cu_load(int *ret_devices, char ret_why[CU_WHY_BYTES]) {
   *ret_devices = load.devices;
   memcpy(ret_why, load.why, sizeof load.why);
   return load.status;
+}
+
+void cu_uuid_text(const cu_uuid *uuid, char ret_text[37]) {
+  char *at = ret_text;
+  for (int i = 0; i < 16; i++)
+    at += sprintf(at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid->bytes[i]);
 }
 
 void *cu_library(const char *soname) {

@@ -26,7 +26,6 @@ enum { CU_SUCCESS = 0, CU_OUT_OF_MEMORY = 2, CU_STUB_LIBRARY = 34, CU_NO_DEVICE 
 enum {
   CU_ATTRIBUTE_CLOCK_KHZ = 13,
   CU_ATTRIBUTE_SMS = 16,
-  CU_ATTRIBUTE_MEMORY_CLOCK_KHZ = 36,
   CU_ATTRIBUTE_L2_BYTES = 38,
   CU_ATTRIBUTE_MAJOR = 75,
   CU_ATTRIBUTE_MINOR = 76,
@@ -100,6 +99,8 @@ enum { CU_WHY_BYTES = 512 };
 /* Opens the driver, initialises it and counts its devices, once per process; safe from any thread. 0, or -1 with the
  * reason in `ret_why`, always the same one. */
 int cu_load(int *ret_devices, char ret_why[CU_WHY_BYTES]);
+/* 12040: of CUDA 12.4. 0: no driver was loaded. */
+int cu_driver_version(void);
 /* BENCHHOST_CUDA_DRIVER was given: a test double, with which no other library of the vendor is mixed. */
 int cu_is_double(void);
 /* "CUDA_ERROR_OUT_OF_MEMORY"; "error 17" for what the driver has no name for. Valid until the thread's next call. */
@@ -107,13 +108,17 @@ const char *cu_name_of(cu_result);
 /* "out of memory", or "". */
 const char *cu_words_of(cu_result);
 
+/* "46616b65-2043-5544-4120-646f75626c30" */
+void cu_uuid_text(const cu_uuid *, char ret_text[37]);
+
 /* dlopen of a CUDA library: by its name, else in CUDA_HOME and where toolkits are installed. Never closed. NULL: not
  * found. */
 void *cu_library(const char *soname);
 
 /* ---- NVRTC ---- */
 
-/* 0, or -1 and "no NVRTC (...)". NVRTC initialises the driver when it compiles: only in the cell's own process. */
+/* 0, or -1 and "no NVRTC (...)". After cu_load it suits the driver that is here. NVRTC initialises the driver when it
+ * compiles: only in the cell's own process. */
 int nvrtc_load(char ret_why[CU_WHY_BYTES]);
 /* "13.0"; valid for ever. */
 const char *nvrtc_version_text(void);

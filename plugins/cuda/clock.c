@@ -57,9 +57,10 @@ bh_status clock_open(dev_lane *lane, int flush) {
     lane->clock = clock; /* closed with the lane, as far as it got */
     LANE_TRY(make_clock(lane, clock));
   }
-  if (flush && !lane->clock->flush && lane->device->l2_bytes)
-    CU_TRY(lane, cuMemAlloc, &lane->clock->flush, lane->device->l2_bytes);
-  return BH_OK;
+  if (!flush || lane->clock->flush || !lane->device->l2_bytes)
+    return BH_OK;
+  const cu_result result = cu.cuMemAlloc(&lane->clock->flush, lane->device->l2_bytes);
+  return result == CU_SUCCESS ? BH_OK : lane_not_allocated(lane, result, lane->device->l2_bytes, "cuMemAlloc");
 }
 
 void clock_close(dev_lane *lane) {

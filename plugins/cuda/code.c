@@ -51,13 +51,25 @@ static bh_status get_cubin(dev_lane *lane, const char *source, uint64_t source_b
   return status;
 }
 
+/* Drivers need not know what a later CUDA's compiler makes. */
+static bh_status not_loaded(dev_lane *lane, cu_result result) {
+  const int compiler = atoi(nvrtc_version_text()), driver = cu_driver_version();
+  char call[160] = "cuModuleLoadData";
+  if (compiler > driver / 1000)
+    snprintf(
+        call, sizeof call,
+        "cuModuleLoadData (NVRTC %s is newer than the driver, of CUDA %d.%d: set BENCHHOST_NVRTC to libnvrtc.so.%d)",
+        nvrtc_version_text(), driver / 1000, driver % 1000 / 10, driver / 1000);
+  return lane_fail(lane, result, call);
+}
+
 static bh_status load_module(dev_lane *lane, const char *source, uint64_t source_bytes, const char *name,
                              cu_module *ret_module) {
   cubin code = {NULL, 0};
   LANE_TRY(get_cubin(lane, source, source_bytes, name, &code));
   const cu_result result = cu.cuModuleLoadData(ret_module, code.bytes);
   free(code.bytes);
-  return result == CU_SUCCESS ? BH_OK : lane_fail(lane, result, "cuModuleLoadData");
+  return result == CU_SUCCESS ? BH_OK : not_loaded(lane, result);
 }
 
 bh_status lane_module(dev_lane *lane, const char *source, uint64_t source_bytes, const char *name,

@@ -45,8 +45,10 @@ static bh_status keep_memory(dev_lane *lane, cu_pointer address, uint64_t bytes,
   return BH_OK;
 }
 
-static bh_status refused(dev_lane *lane, uint64_t bytes, const char *call) {
+bh_status lane_not_allocated(dev_lane *lane, cu_result result, uint64_t bytes, const char *call) {
   const bh_host *h = lane->head.host;
+  if (result != CU_OUT_OF_MEMORY)
+    return lane_fail(lane, result, call);
   char needs[32], has[32], all[32];
   size_t free_bytes = 0, total_bytes = 0;
   cu.cuMemGetInfo(&free_bytes, &total_bytes);
@@ -60,10 +62,8 @@ bh_status lane_alloc(dev_lane *lane, uint64_t bytes, dev_memory **ret_memory) {
   LANE_TRY(lane_enter(lane));
   const uint64_t taken = bytes < LEAST_BYTES ? LEAST_BYTES : bytes;
   const cu_result result = cu.cuMemAlloc(&address, taken);
-  if (result == CU_OUT_OF_MEMORY)
-    return refused(lane, taken, "cuMemAlloc");
   if (result != CU_SUCCESS)
-    return lane_fail(lane, result, "cuMemAlloc");
+    return lane_not_allocated(lane, result, taken, "cuMemAlloc");
   return keep_memory(lane, address, bytes, ret_memory);
 }
 
@@ -109,8 +109,9 @@ static bh_status empty_slot(dev_lane *lane, cuda_slot *slot) {
 
 static bh_status next_slot(dev_lane *lane, cuda_slot **ret_slot) {
   cuda_slot *slot = &lane->slot[lane->next_slot++ % SLOTS];
-  if (!slot->host)
-    CU_TRY(lane, cuMemHostAlloc, &slot->host, SLOT_BYTES, 0);
+  const cu_result result = slot->host ? CU_SUCCESS : cu.cuMemHostAlloc(&slot->host, SLOT_BYTES, 0);
+  if (result != CU_SUCCESS)
+    return lane_not_allocated(lane, result, SLOT_BYTES, "cuMemHostAlloc");
   if (!slot->done)
     CU_TRY(lane, cuEventCreate, &slot->done, CU_EVENT_NO_TIMING);
   LANE_TRY(empty_slot(lane, slot));
@@ -259,8 +260,7 @@ bh_status lane_pinned(dev_lane *lane, uint64_t bytes, void **ret_memory) {
   const cu_result result = cu.cuMemHostAlloc(&host, bytes ? bytes : 1, CU_HOST_PORTABLE);
   if (result != CU_SUCCESS) {
     free(p);
-    return result == CU_OUT_OF_MEMORY ? refused(lane, bytes, "cuMemHostAlloc")
-                                      : lane_fail(lane, result, "cuMemHostAlloc");
+    return lane_not_allocated(lane, result, bytes, "cuMemHostAlloc");
   }
   pthread_mutex_lock(&pinned.lock);
   *p = (pinned_block){.next = pinned.first, .owner = lane, .host = host, .bytes = bytes};

@@ -168,8 +168,8 @@ static void gpu_fact(const bh_host *h, const cuda_device *d, const char *what, c
 
 static void driver_facts(const bh_host *h, const cuda_device *d) {
   char nvml[80] = "";
-  int version = 0;
-  if (cu.cuDriverGetVersion(&version) == CU_SUCCESS)
+  const int version = cu_driver_version();
+  if (version)
     h->fact(h, "cuda driver", "%d.%d%s%s%s", version / 1000, version % 1000 / 10,
             nvml_driver(d->nvml, nvml, sizeof nvml) ? " (" : "", nvml, *nvml ? ")" : "");
   h->fact(h, "nvrtc", "%s", nvrtc_version_text());
@@ -177,13 +177,10 @@ static void driver_facts(const bh_host *h, const cuda_device *d) {
 
 void cuda_device_facts(const bh_host *h, cuda_device *d) {
   char text[128], size[32];
-  int at = 0;
   d->nvml = nvml_open(&d->uuid);
   driver_facts(h, d);
   gpu_fact(h, d, "", d->name);
-  for (int i = 0; i < 16; i++)
-    at += snprintf(text + at, sizeof text - (size_t)at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
-                   d->uuid.bytes[i]);
+  cu_uuid_text(&d->uuid, text);
   gpu_fact(h, d, "uuid", text);
   snprintf(text, sizeof text, "%d.%d, compiled for sm_%d", d->major, d->minor, d->architecture);
   gpu_fact(h, d, "compute capability", text);

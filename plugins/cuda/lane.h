@@ -91,6 +91,8 @@ bh_status lane_enter(dev_lane *);
 /* What a failed driver call means; says it. */
 bh_status lane_fail(dev_lane *, cu_result, const char *call);
 bh_status cuda_fail(const bh_host *, cu_result, const char *call);
+/* The same of a call that was to allocate so many bytes. */
+bh_status lane_not_allocated(dev_lane *, cu_result, uint64_t bytes, const char *call);
 bh_status lane_no_memory(dev_lane *);
 /* Within `device`'s context. */
 #define CU_TRY(LANE, CALL, ...)                                                                                        \

@@ -48,9 +48,7 @@ nvml_state *nvml_open(const cu_uuid *uuid) {
   pthread_once(&ml.once, load_once);
   if (!ml.here)
     return NULL;
-  for (int i = 0, at = 4; i < 16; i++)
-    at += snprintf(text + at, sizeof text - (size_t)at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
-                   uuid->bytes[i]);
+  cu_uuid_text(uuid, text + 4);
   return ml.by_uuid(text, &device) == 0 ? device : NULL;
 }
 

@@ -44,8 +44,17 @@ static const char *const options[] = {
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
+/* A driver loads cubins of toolkits of its own major version and of older ones, so what is newer is the last resort. */
+static void *open_by_name(void) {
+  static const char *const newest_first[] = {"libnvrtc.so.13", "libnvrtc.so.12"};
+  static const char *const oldest_first[] = {"libnvrtc.so.12", "libnvrtc.so.13"};
+  const int driver = cu_driver_version();
+  const char *const *names = driver && driver < 13000 ? oldest_first : newest_first;
+  void *library = cu_library(names[0]);
+  return library ? library : cu_library(names[1]);
+}
+
 static void *open_library(void) {
-  static const char *const names[] = {"libnvrtc.so.13", "libnvrtc.so.12"};
   const char *path = getenv("BENCHHOST_NVRTC");
   void *library = NULL;
   if (path && *path) {
@@ -56,8 +65,7 @@ static void *open_library(void) {
     }
     return library;
   }
-  for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
-    library = cu_library(names[i]);
+  library = open_by_name();
   if (!library)
     snprintf(load.why, sizeof load.why, "no NVRTC (libnvrtc.so not found; set BENCHHOST_NVRTC)");
   return library;

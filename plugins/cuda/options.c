@@ -59,8 +59,8 @@ const bh_param cuda_params[] = {
 
 static bh_status refuse(bh_status status, const char *text, int devices, char *ret_why) {
   if (status == BH_SKIP)
-    snprintf(ret_why, OPTIONS_WHY_BYTES, "device %.64s: this machine has %d CUDA device%s, counted from 0", text,
-             devices, devices == 1 ? "" : "s");
+    snprintf(ret_why, OPTIONS_WHY_BYTES, "device %.64s: this machine has %d CUDA device%s, counted from 0%s", text,
+             devices, devices == 1 ? "" : "s", devices > MOST_DEVICES ? "; 64 of them can be used" : "");
   else
     snprintf(ret_why, OPTIONS_WHY_BYTES, "device: expected indices, each once (0, or 0,2), or all; found '%.64s'",
              text);
@@ -92,7 +92,7 @@ bh_status cuda_parse_devices(const char *text, int devices, int ret_list[MOST_DE
     const long index = strtol(at, &end, 10);
     if (errno || index > 1000000 || listed(ret_list, n, (int)index))
       return refuse(BH_FAIL, text, devices, ret_why);
-    if (index >= devices)
+    if (index >= devices || index >= MOST_DEVICES)
       return refuse(BH_SKIP, text, devices, ret_why);
     ret_list[n++] = (int)index;
     at = end + strspn(end, " ");

@@ -56,7 +56,20 @@ static bh_status check_unknown(dev_lane *lane, uint32_t loop) {
   return lane->graph == GRAPH_YES ? cannot_repeat(lane, loop, "graph: yes", why) : BH_OK;
 }
 
+static void say(dev_lane *lane, const char *what, const char *format, unsigned long long number) {
+  char name[48], text[160];
+  if (!lane->speaks)
+    return;
+  snprintf(name, sizeof name, "gpu %d %s", lane->device->ordinal, what);
+  snprintf(text, sizeof text, format, number);
+  lane->head.host->fact(lane->head.host, name, "%s", text);
+}
+
+/* What a program or a team enqueues may wait for the device, so nothing is held back for it. */
 static bh_status isolate(dev_lane *lane, cuda_loop *l, int known) {
+  if (!known && l->runs == 0)
+    say(lane, "not isolated", "a device program or a team enqueues loop %llu: launches are in its device time",
+        l->loop);
   LANE_TRY(clock_flush(lane));
   LANE_TRY(clock_stamp(lane, 0));
   if (!known || l->stuck || l->runs == 0) /* a kernel's first launch may wait for the device: it is loaded then */
@@ -212,15 +225,6 @@ static void report(dev_lane *lane, const cuda_loop *l, double seconds) {
   if (l->loop)
     snprintf(name, sizeof name, "device time, loop %u", l->loop);
   h->metric(h, name, seconds, "s", BH_LOWER);
-}
-
-static void say(dev_lane *lane, const char *what, const char *format, unsigned long long number) {
-  char name[48], text[160];
-  if (!lane->speaks)
-    return;
-  snprintf(name, sizeof name, "gpu %d %s", lane->device->ordinal, what);
-  snprintf(text, sizeof text, format, number);
-  lane->head.host->fact(lane->head.host, name, "%s", text);
 }
 
 /* 1: the run's device time says nothing. */

@@ -81,7 +81,7 @@ typedef struct {
   /* Around all that one loop enqueues on a lane: the driver may time it (`device time`, a metric), flush caches before
    * it, or capture it into a graph and replay that. `begin` sets *ret_replayed to 1 when nothing is left to enqueue;
    * where ret_replayed is NULL (a program, a team's loop) what follows differs from run to run and must not be
-   * replayed. `end` comes after `finish` succeeded. All three may be NULL. */
+   * replayed. `end` comes after `finish` succeeded, in a loop of items on every lane. All three may be NULL. */
   bh_status (*run_begin)(dev_lane *, uint32_t loop, int *ret_replayed);
   bh_status (*run_enqueued)(dev_lane *, uint32_t loop); /* all is enqueued, before `finish` */
   bh_status (*run_end)(dev_lane *, uint32_t loop);

@@ -117,19 +117,25 @@ static bh_status collect(dev_seat *seat, uint32_t loop) {
   return status;
 }
 
-static bh_status end(dev_seat *seat, uint32_t loop, bh_status before) {
-  const dev_driver *driver = seat->engine->driver;
-  bh_status status = driver->finish(seat->lane);
-  if (before == BH_OK && status == BH_OK && driver->run_end)
-    status = driver->run_end(seat->lane, loop);
-  return before == BH_OK ? status : before;
-}
-
 static int has_items(const dev_seat *seat, uint32_t loop) {
   return seat->jobs[loop].begin < seat->jobs[loop].end;
 }
 
-/* All lanes that were started are waited for, whatever became of the others: the first failure counts. */
+/* All lanes that were started are waited for, whatever became of the others: the first failure counts. What a driver
+ * does at a run's end, such as running the loop again to time it, it does when every lane is idle. */
+static bh_status end_lanes(dev_engine *engine, uint32_t loop, uint32_t started, bh_status status) {
+  const dev_driver *driver = engine->driver;
+  for (uint32_t i = 0; i < started; i++)
+    if (has_items(&engine->seats[i], loop)) {
+      bh_status finished = driver->finish(engine->seats[i].lane);
+      status = status == BH_OK ? finished : status;
+    }
+  for (uint32_t i = 0; driver->run_end && i < started && status == BH_OK; i++)
+    if (has_items(&engine->seats[i], loop))
+      status = driver->run_end(engine->seats[i].lane, loop);
+  return status;
+}
+
 static bh_status run_lanes(dev_engine *engine, uint32_t loop) {
   bh_status status = BH_OK;
   uint32_t started = 0;
@@ -139,10 +145,7 @@ static bh_status run_lanes(dev_engine *engine, uint32_t loop) {
   for (uint32_t i = 0; i < engine->count && status == BH_OK && !engine->seats[i].jobs[loop].code; i++)
     if (has_items(&engine->seats[i], loop))
       status = collect(&engine->seats[i], loop);
-  for (uint32_t i = 0; i < started; i++)
-    if (has_items(&engine->seats[i], loop))
-      status = end(&engine->seats[i], loop, status);
-  return status;
+  return end_lanes(engine, loop, started, status);
 }
 
 static void join_all(dev_engine *engine, uint32_t loop) {

@@ -18,6 +18,7 @@ enum {
   REDUCE,
   GROUPS,
   WORKER,
+  SEEN, /* by items too: more than the host takes from workloads, and no less than backends do */
   NOTHING,
   TIRED,
   WHOLE_OUT,
@@ -28,13 +29,13 @@ enum {
   TEAM
 };
 enum { P_CASE, P_N, P_MIN_CHUNK };
-static const bh_param params[] = {
-    {"case", BH_CHOICE, "roles",
-     "roles|chain|ragged|chunks|reduce|groups|worker|nothing|tired|whole-out|two-writers|broken|no-entry|racy|team",
-     NULL, "which promise is checked", 0, 0, NULL, NULL},
-    {"n", BH_INT, "1000", NULL, "items", "items", 0, 1e9, NULL, NULL},
-    {"min-chunk", BH_INT, "1", NULL, "items", "the loops' min_chunk", 0, 1e9, NULL, NULL},
-    {NULL}};
+static const bh_param params[] = {{"case", BH_CHOICE, "roles",
+                                   "roles|chain|ragged|chunks|reduce|groups|worker|seen|nothing|tired|whole-out|two-"
+                                   "writers|broken|no-entry|racy|team",
+                                   NULL, "which promise is checked", 0, 0, NULL, NULL},
+                                  {"n", BH_INT, "1000", NULL, "items", "items", 0, 1e9, NULL, NULL},
+                                  {"min-chunk", BH_INT, "1", NULL, "items", "the loops' min_chunk", 0, 1e9, NULL, NULL},
+                                  {NULL}};
 
 typedef struct {
   const bh_host *host;
@@ -176,6 +177,10 @@ static void open_items(check *c, bh_problem *problem) {
     LOOP(check_reduce, 0, {0, BH_REDUCE}, {1, BH_IN, BH_BY_ITEM, 8});
     break;
   case WORKER:
+    ADD(REGION(BH_INOUT, BH_BY_WORKER, 256), REGION(BH_IN, BH_WHOLE, 24));
+    LOOP(check_worker, 0, {0, BH_INOUT, BH_BY_WORKER}, {1, BH_IN});
+    break;
+  case SEEN:
     ADD(REGION(BH_INOUT, BH_BY_WORKER, 256), REGION(BH_IN, BH_WHOLE, 24), REGION(BH_OUT, BH_WHOLE, bytes));
     LOOP(check_worker, 0, {0, BH_INOUT, BH_BY_WORKER}, {1, BH_IN});
     LOOP(check_seen, 0, {0, BH_IN, BH_WHOLE}, {2, BH_OUT, BH_BY_ITEM, 8});
@@ -256,7 +261,7 @@ static bh_status check_fill(void *state, void *const *region, uint32_t workers) 
     fill_words(region[1], c->n);
   if (c->which == TEAM)
     fill_words(region[3], c->n);
-  if (c->which == WORKER) {
+  if (c->which == WORKER || c->which == SEEN) {
     memset(region[0], 0, 256 * (size_t)workers);
     ((uint64_t *)region[1])[2] = 5;
   }
@@ -334,7 +339,7 @@ static bh_status verify_worker(check *c, void *const *region, uint32_t workers) 
   EXPECT("count", 0, count, runs * c->n);
   EXPECT("sum", 0, sum, runs * one);
   EXPECT("it ran", 0, runs > 0, c->n > 0);
-  for (uint64_t i = 0; i < c->n; i++)
+  for (uint64_t i = 0; i < c->n && c->which == SEEN; i++)
     EXPECT("the first part, as seen by item", i, ((uint64_t *)region[2])[i], parts[0] + i);
   return BH_OK;
 }
@@ -373,6 +378,7 @@ static bh_status check_verify(void *state, void *const *region, uint32_t workers
   case REDUCE:
     return verify_reduce(c, region);
   case WORKER:
+  case SEEN:
     return verify_worker(c, region, workers);
   case TEAM:
     return verify_team(c, region, workers);

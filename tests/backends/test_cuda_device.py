@@ -8,7 +8,7 @@ import pytest
 from test_devices import ident, pair, workers
 
 DOUBLE, TWINS = (os.environ[name] for name in ("FAKE_CUDA", "FAKE_CUDA_TWINS"))
-CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "two-writers", "team"]
+CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "seen", "two-writers", "team"]
 PLAIN = ("cuda", [])
 VARIANTS = [
     PLAIN,
@@ -49,7 +49,7 @@ def test_every_form_role_and_split(case, variant, env):
 def test_repeated_loops(case, variant, env):
     """A graph or a batch gives the same results, or it is refused: teams, and for a batch what changes its input."""
     batch = "timing=batch" in variant[1]
-    refused = case == "team" or (batch and case in ("roles", "chain", "worker"))
+    refused = case == "team" or (batch and case in ("roles", "chain", "worker", "seen"))
     for texts in sizes(case):
         status, reason = pair(env, variant, *texts)
         if refused and "n=0" not in texts:

@@ -11,7 +11,7 @@ import pytest
 PAIR, CHECKS, BACKENDS = (os.environ[name] for name in ("PAIR", "CHECKS", "BACKENDS"))
 POCL = "/etc/OpenCL/vendors/pocl.icd"
 OCLGRIND = glob.glob("/usr/lib/oclgrind/liboclgrind-rt-icd.so") + glob.glob("/usr/lib/*/oclgrind/liboclgrind-rt-icd.so")
-CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "two-writers", "team"]
+CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "seen", "two-writers", "team"]
 
 HOSTS = [("serial", []), ("pthread", ["workers=3", "schedule=dynamic"]), ("fork", ["workers=2"]),
          ("openmp", ["workers=2"])]

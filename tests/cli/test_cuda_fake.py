@@ -445,6 +445,25 @@ def test_first_launch_waits(place, timing):
     assert not [c.line for c in process[:first] if c.name == "run:kernel" and c["entry"] == "bh_cuda_block"]
 
 
+def test_batches_run_alone(place):
+    """A lane's batch begins when all other lanes are done with the run before it."""
+    result = place.run(matrix(["prime: {n: 301, cost: variable}"], "[cuda: {streams: 3, timing: batch, batch-time: 1ms, graph: 'no'}]"))
+    assert [(c["status"], c["reason"]) for c in result.cells] == [("ok", None)]
+    (process,) = workers(result.calls)
+    stream_of, waiting, lanes = {}, set(), set()
+    for call in process:
+        if call.name == "cuLaunchKernel":
+            stream_of[call["op"]] = call["stream"]
+            waiting |= {call["op"]} if call["entry"] == "prime" else set()
+        elif call.name == "run:kernel":
+            waiting.discard(call["op"])
+            if call["entry"] == "bh_cuda_block":
+                lanes.add(stream_of[call["op"]])
+                others = {op for op in waiting if stream_of[op] not in lanes}
+                assert not others, f"{call.line}: {len(others)} launches of other lanes are not done"
+    assert len(lanes) == 3
+
+
 def test_a_slow_clock_is_noticed(place):
     """Below 75 % of the rated clock samples are discarded, and there is an end to that."""
     result = place.run(matrix(["prime: {n: 20000, cost: variable}"], "[cuda: {timing: isolated}]"), "clock=50")

@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 from plugins import BUILD, run, run_json
@@ -78,6 +80,16 @@ def test_drivers_that_are_none(tmp_path):
     assert "cuGetProcAddress_v2" in cuda_reason(BENCHHOST_CUDA_DRIVER=library)
 
 
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_a_driver_that_lacks_something(tmp_path):
+    """libcuda.so.1 is here, what it needs is not: that is not `not found`."""
+    for name, rest in (("libgone.so.1", []), ("libcuda.so.1", ["-Wl,--no-as-needed", tmp_path / "libgone.so.1"])):
+        subprocess.run(["cc", "-shared", "-o", tmp_path / name, f"-Wl,-soname,{name}", "-x", "c", "/dev/null", "-x", "none", *rest], check=True)
+    (tmp_path / "libgone.so.1").unlink()
+    reason = cuda_reason(BENCHHOST_CUDA_DRIVER="", LD_LIBRARY_PATH=tmp_path)
+    assert reason.startswith("no driver (libgone.so.1: "), reason
+
+
 @pytest.mark.skipif(not STUB.exists(), reason="no CUDA toolkit with a stub of the driver")
 def test_the_stub_of_the_toolkit():
     assert cuda_reason(BENCHHOST_CUDA_DRIVER=STUB) == "the driver is the toolkit's stub"
@@ -86,6 +98,23 @@ def test_the_stub_of_the_toolkit():
 def test_no_nvrtc(tmp_path):
     reason = cuda_reason(BENCHHOST_CUDA_DRIVER=FAKE, BENCHHOST_NVRTC=tmp_path / "absent.so")
     assert reason.startswith("no NVRTC (BENCHHOST_NVRTC: ") and "absent.so" in reason
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_nvrtc_suits_the_driver(tmp_path):
+    """A driver of CUDA 12 may refuse what NVRTC 13 makes: NVRTC 12 is asked first there. Which one it was is told by what each lacks."""
+    for version, text in (("12", "int nvrtcVersion(int *major, int *minor) { return !major + !minor; }"), ("13", "int nothing;")):
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / f"libnvrtc.so.{version}", "-x", "c", "-"], input=text, text=True, check=True)
+    for faults, lacks in (("version=12040", "nvrtcGetNumSupportedArchs"), ("version=13000", "nvrtcVersion"), ("", "nvrtcVersion")):
+        assert cuda_reason(BENCHHOST_CUDA_DRIVER=FAKE, BENCHHOST_FAKE_CUDA=faults, BENCHHOST_NVRTC="",
+                           LD_LIBRARY_PATH=tmp_path) == f"no NVRTC (the one found has no {lacks})"
+
+
+def test_nvrtc_that_is_too_new(tmp_path, nvrtc):
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda", faults="wrong-arch,version=11080")
+    assert cell["status"] == "failed" and "is newer than the driver, of CUDA 11.8" in cell["reason"], cell["reason"]
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda", faults="wrong-arch")
+    assert cell["status"] == "failed" and "newer" not in cell["reason"], cell["reason"]
 
 
 def test_timing_and_graphs(tmp_path, nvrtc):
@@ -109,6 +138,15 @@ def test_what_cannot_be_repeated(tmp_path, nvrtc):
     found = on_fake(tmp_path, "files: {count: 3}", 'cuda: {graph: "yes"}, cuda: {timing: batch}')
     assert [c["status"] for c in found] == ["unsupported", "unsupported"]
     assert all("cannot be repeated" in c["reason"] for c in found)
+
+
+def test_what_is_not_isolated(tmp_path, nvrtc):
+    """No stream is held back for a device program or a team, and the record says so."""
+    found = on_fake(tmp_path, "files: {count: 3}, prime: {n: 100}", "cuda: {timing: [events, isolated]}")
+    assert {c["status"] for c in found} == {"ok"}
+    said = {(c["workload"], c["options"]["timing"]): c["facts"].get("gpu 0 not isolated") for c in found}
+    assert "a device program or a team enqueues loop 0" in said.pop(("files", "isolated"))
+    assert len(said) == 3 and set(said.values()) == {None}
 
 
 def test_devices_and_streams(tmp_path, nvrtc):
@@ -157,6 +195,8 @@ def test_memory(tmp_path, nvrtc):
     assert by["memory"]["status"] == "out-of-memory", by["memory"]
     assert "device memory" in by["memory"]["reason"] and "has" in by["memory"]["reason"]
     assert by["prime"]["status"] == "ok", by["prime"]
+    (cell,) = on_fake(tmp_path, "prime: {n: 100}", "cuda: {timing: isolated}", faults="oom=100000")
+    assert cell["status"] == "out-of-memory" and "cuMemAlloc of 1 MiB" in cell["reason"], cell["reason"]  # to empty the L2 by
 
 
 def test_cache(tmp_path, nvrtc):

@@ -29,6 +29,7 @@ def script(path):
 
 studies = script(ROOT / "tools" / "studies")
 dispatch = script(ROOT / "tests" / "peers" / "dispatch" / "dispatch.py")
+beside_torch = script(ROOT / "tests" / "peers" / "gpu" / "beside_torch.py")
 overhead = script(ROOT / "tests" / "peers" / "overhead" / "overhead.py")
 
 
@@ -219,7 +220,33 @@ def test_dispatch_analysis():
     assert "| pthread block / libgomp passive |" in dispatch.page({**result, "machine": {}, "rounds": 6, "workers": 2, "seed": 1, "wall_s": 1})
 
 
+# ---- Beside PyTorch ----
+
+def peaks_cell(precision, flops, moved, seconds):
+    return {"workload": "peaks", "params": {"precision": precision}, "metrics": {"device time": {"median": seconds}},
+            "cost": {"flops": flops, "bytes_read": moved, "bytes_written": None}}
+
+
+def test_a_share_is_of_the_peak_of_its_precision():
+    """An H200 has twice the peak in single precision: chunk-mean's doubles have no part in that."""
+    peaks = beside_torch.peaks_of([peaks_cell("double", 30e9, None, 1.0), peaks_cell("single", 60e9, None, 1.0),
+                                   peaks_cell("double", None, 4e9, 0.5), peaks_cell("double", 1e9, 3e9, 0.5)])
+    assert peaks == {"gflops double": 30, "gflops single": 60, "gb_per_s": 8}
+    task = {"device": 1e-3, "steady": 2e-3, "with copies": 3e-3, "gflops": 3.0, "gb_per_s": 4.0}
+    text = beside_torch.table([{"peaks": peaks, "chunk-mean portable": task, "squares portable": task, "PyTorch": {"squares": task}}])
+    assert text.splitlines()[2:] == ["| chunk-mean portable | 1.000 ms | 2.000 ms | 3.000 ms | 10.0% | 50.0% |",
+                                     "| squares portable | 1.000 ms | 2.000 ms | 3.000 ms | 5.0% | 50.0% |",
+                                     "| PyTorch squares | 1.000 ms | 2.000 ms | 3.000 ms | 5.0% | 50.0% |"]
+
+
 # ---- The scripts themselves ----
+
+def test_beside_torch_needs_a_gpu(tmp_path):
+    words = [sys.executable, ROOT / "tests/peers/gpu/beside_torch.py", BUILD, "--rounds", "1", "--output", tmp_path / "results"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=120, check=False,
+                          env={**os.environ, "BENCHHOST_CUDA_DRIVER": str(tmp_path / "none.so")})
+    assert done.returncode == 1 and "nothing to compare" in done.stderr and "no driver" in done.stderr
+    assert not (tmp_path / "results").exists()
 
 def test_studies_writes_its_page(tmp_path):
     page = tmp_path / "studies.md"

@@ -79,9 +79,10 @@ FAKE_EXPORT CUresult cuInit(unsigned int flags) {
 FAKE_EXPORT CUresult cuDriverGetVersion(int *ret_version) {
   fake_call call = fake_enter("cuDriverGetVersion", NEEDS_NOTHING);
   CUresult result = fake_fault_of(FAULT_STUB)->set ? CUDA_ERROR_STUB_LIBRARY : CUDA_SUCCESS;
+  int version = (int)fake_fault_of(FAULT_VERSION)->value;
   if (!result)
-    *ret_version = FAKE_DRIVER_VERSION;
-  return fake_leave(call, result, "version=%d", FAKE_DRIVER_VERSION);
+    *ret_version = version;
+  return fake_leave(call, result, "version=%d", version);
 }
 
 /* ---- Errors ---- */

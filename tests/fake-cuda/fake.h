@@ -31,6 +31,7 @@ typedef enum {
   FAULT_MEMORY,
   FAULT_CLOCK,
   FAULT_LOAD_WAITS,
+  FAULT_VERSION,
   FAULTS
 } fake_fault_kind;
 

@@ -30,12 +30,18 @@ static uintptr_t pointer_at(const fake_op *op, uint32_t k) {
   return pointer;
 }
 
-/* A pointer to memory that no device can see is what a device calls an illegal address. 0 may stand for memory of no
+/* Memory of the host that the driver gave is there for every device; other devices' memory is not, as nobody enabled
+ * that. */
+static int is_visible(const fake_memory *memory, int device) {
+  return memory && (memory->kind != MEM_DEVICE || memory->device == device);
+}
+
+/* A pointer to memory that the device cannot see is what it calls an illegal address. 0 may stand for memory of no
  * bytes. */
 static CUresult pointers_check(const fake_op *op) {
   for (uint32_t k = 0; k < op->function->n_params; k++) {
     uintptr_t pointer = is_pointer(op->function, k) ? pointer_at(op, k) : 0;
-    if (!pointer || fake_memory_of(pointer, 1))
+    if (!pointer || is_visible(fake_memory_of(pointer, 1), op->device))
       continue;
     fake_say("kernel %s: argument %u, %p, is no memory of the device", op->entry, k, (void *)pointer);
     fake_trace("bad-pointer", CUDA_ERROR_ILLEGAL_ADDRESS, "entry=%s argument=%u at=%p", op->entry, k, (void *)pointer);
@@ -84,16 +90,20 @@ static void listen_for_faults(void) {
   sigaction(SIGBUS, &action, &before[1]);
 }
 
+static _Thread_local uint64_t read_ns; /* by the last look at the device's clock */
+
 static uint64_t device_clock(void) {
   long long offset = 0;
   if (twin_offset)
     memcpy(&offset, (const void *)(uintptr_t)twin_offset->at, sizeof offset);
-  return fake_now_ns() + FAKE_EPOCH_NS + (uint64_t)offset;
+  read_ns = fake_now_ns();
+  return read_ns + FAKE_EPOCH_NS + (uint64_t)offset;
 }
 
-/* At the rating, unless the setting `clock` says that the device is slowed down. */
+/* At the rating, unless the setting `clock` says that the device is slowed down. At the moment of the last look at its
+ * clock: a thread that waits for a CPU between the two is no device that is slow. */
 static uint64_t device_cycles(void) {
-  return (uint64_t)((double)fake_now_ns() * 1e-6 * FAKE_CLOCK_KHZ * (double)fake_fault_of(FAULT_CLOCK)->value / 100);
+  return (uint64_t)((double)read_ns * 1e-6 * FAKE_CLOCK_KHZ * (double)fake_fault_of(FAULT_CLOCK)->value / 100);
 }
 
 static CUresult twin_call(const fake_op *op) {
@@ -199,7 +209,8 @@ static CUresult launch(const char *what, CUfunction name, const unsigned shape[6
   fake_stream *stream = call.error ? NULL : fake_stream_of(call.context, on);
   uint64_t op_id = 0;
   CUresult result = call.error;
-  if (!result && (!function || !stream))
+  if (!result && (!function || !stream || function->object.device != call.context->object.device ||
+                  stream->object.device != call.context->object.device))
     result = CUDA_ERROR_INVALID_HANDLE;
   if (!result)
     result = launch_check(function, shape, shared, params, extra);

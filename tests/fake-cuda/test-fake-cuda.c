@@ -593,6 +593,26 @@ static void test_host_pointer(void) {
   launch_and_die((guintptr)host, CUDA_ERROR_ILLEGAL_ADDRESS);
 }
 
+/* Handles belong to a context, and no device sees another one's memory. */
+static void test_two_devices(void) {
+  place p, q;
+  scaling s;
+  CUcontext second;
+  CUdeviceptr theirs;
+  place_open(&p);
+  scaling_open(&s);
+  CUfunction function = kernel_made(&p, "test_scale", scale_sizes, 1024);
+  OK(cu.cuDevicePrimaryCtxRetain(&second, 1));
+  OK(cu.cuCtxSetCurrent(second));
+  OK(cu.cuStreamCreate(&q.stream, CU_STREAM_NON_BLOCKING));
+  CUfunction their_function = kernel_made(&q, "test_scale", scale_sizes, 1024);
+  OK(cu.cuMemAlloc(&theirs, sizeof s.in));
+  EXPECT(CUDA_ERROR_INVALID_HANDLE, scale(&p, their_function, theirs, theirs)); /* the first one's stream */
+  EXPECT(CUDA_ERROR_INVALID_HANDLE, scale(&q, function, theirs, theirs));
+  OK(scale(&q, their_function, s.x, theirs));
+  EXPECT(CUDA_ERROR_ILLEGAL_ADDRESS, cu.cuStreamSynchronize(q.stream));
+}
+
 /* 8 bytes, and 1000 items to read from there: the twin runs into the closed page behind them. */
 static void test_out_of_bounds(void) {
   place p;
@@ -761,6 +781,7 @@ static const struct child {
     {"memory", "", test_memory},
     {"touch", "", test_touch},
     {"host-pointer", "", test_host_pointer},
+    {"two-devices", "devices=2", test_two_devices},
     {"out-of-bounds", "", test_out_of_bounds},
     {"use-after-free", "", test_use_after_free},
     {"fault-launch", "launch-failure=1", test_fault_launch},

@@ -116,6 +116,7 @@ static const struct {
     [FAULT_MEMORY] = {"memory", UINT64_C(2) << 30},
     [FAULT_CLOCK] = {"clock", 100},
     [FAULT_LOAD_WAITS] = {"load-waits", 1},
+    [FAULT_VERSION] = {"version", FAKE_DRIVER_VERSION},
 };
 static fake_fault faults[FAULTS];
 

@@ -274,6 +274,8 @@ static void test_devices(void) {
       {"2,0", 3, BH_OK, "2 0 "},
       {" 1 , 0 ", 2, BH_OK, "1 0 "},
       {"1", 1, BH_SKIP, "has 1 CUDA device,"},
+      {"63", 100, BH_OK, "63 "},
+      {"64", 100, BH_SKIP, "64 of them can be used"}, /* there is a table of so many */
       {"0,7", 2, BH_SKIP, "has 2 CUDA devices"},
       {"", 1, BH_FAIL, "found ''"},
       {"0,", 1, BH_FAIL, "expected indices"},

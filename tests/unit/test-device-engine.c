@@ -594,7 +594,7 @@ static void test_lanes_share_items(void) {
                   "begin0@0 fill:512@0 launch:2x4[0,4)@0 down:0+512@0 enqueued0@0 "
                   "begin0@1 fill:512@1 launch:2x4[4,8)@1 down:0+512@1 enqueued0@1 "
                   "begin0@2 fill:512@2 launch:2x4[8,10)@2 down:0+512@2 enqueued0@2 "
-                  "finish@0 end0@0 finish@1 end0@1 finish@2 end0@2 "
+                  "finish@0 finish@1 finish@2 end0@0 end0@1 end0@2 "
                   "down:0+32@0 down:32+32@1 down:64+16@2 finish@0 finish@1 finish@2");
   dev_close(state);
   g_assert_cmpuint(world.live, ==, 0);
@@ -645,8 +645,9 @@ static void test_lanes_exchange(void) {
     if (lanes == 1)
       g_assert_nonnull(strstr(world.calls->str, "end0@0 begin1@0"));
     else
-      g_assert_nonnull(strstr(world.calls->str, "end0@0 finish@1 end0@1 down:0+16@0 down:16+16@1 finish@0 finish@1 "
-                                                "up:0+32@0 up:0+32@1 begin1@0"));
+      g_assert_nonnull(strstr(world.calls->str,
+                              "finish@0 finish@1 end0@0 end0@1 down:0+16@0 down:16+16@1 finish@0 finish@1 "
+                              "up:0+32@0 up:0+32@1 begin1@0"));
     dev_close(state);
   }
 }

@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TASKS = ("chunk-mean", "squares")
+TASKS = {"chunk-mean": "double", "squares": "single"}  # and the precision of nearly all their arithmetic
 SIZES = {"chunk-mean.elements": 268435456, "chunk-mean.chunks": 262144, "squares.size": 2000000, "squares.draws": 1000}  # gpu.yaml's
 REPEATS, WARMUPS = 30, 5
 
@@ -91,12 +91,11 @@ def summary(cell):
 
 
 def peaks_of(cells):
-    """The most flop/s and byte/s that this round reached, by device time."""
-    best = {"gflops": 0.0, "gb_per_s": 0.0}
-    for cell in cells:
-        for key, amount in (("gflops", cell["cost"]["flops"]), ("gb_per_s", bytes_of(cell))):
-            if cell["workload"] == "peaks" and amount:
-                best[key] = max(best[key], amount / cell["metrics"]["device time"]["median"] / 1e9)
+    """The most flop/s of each precision, and byte/s, that this round reached, by device time."""
+    best = {"gflops double": 0.0, "gflops single": 0.0, "gb_per_s": 0.0}
+    for cell in (c for c in cells if c["workload"] == "peaks"):
+        for key, amount in ((f"gflops {cell['params']['precision']}", cell["cost"]["flops"]), ("gb_per_s", bytes_of(cell))):
+            best[key] = max(best[key], (amount or 0) / cell["metrics"]["device time"]["median"] / 1e9)
     return best
 
 
@@ -115,6 +114,8 @@ def one_round(options, folder, seed, order):
                 print(f"PyTorch left out: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
             continue
         cells = benchhost_side(options, folder, seed)
+        if not any(cell["workload"] in TASKS for cell in cells):
+            sys.exit("beside_torch.py: neither workload ran on cuda, for the reasons above: there is nothing to compare")
         row["peaks"] = peaks_of(cells)
         for cell in cells:
             if cell["workload"] in TASKS:
@@ -143,7 +144,7 @@ def table(rows):
         path = name.split() if name.startswith("PyTorch") else [name]
         times = [median(rows, *path, key) for key in ("device", "steady", "with copies")]
         shares = [median(rows, *path, key) for key in ("gflops", "gb_per_s")]
-        peaks = [median(rows, "peaks", key) for key in ("gflops", "gb_per_s")]
+        peaks = [median(rows, "peaks", key) for key in (f"gflops {TASKS[name.split()[name.startswith('PyTorch')]]}", "gb_per_s")]
         if times[0] is not None:
             lines.append(f"| {name} | " + " | ".join(f"{t * 1e3:.3f} ms" for t in times) + " | " +
                          " | ".join(f"{s / p:.1%}" if s and p else "-" for s, p in zip(shares, peaks)) + " |")
