@@ -84,16 +84,6 @@ static bh_status check_kernel(const bh_host *h, const bh_problem *problem, const
   return status == BH_OK ? check_writes(h, problem, kernel, count) : status;
 }
 
-static bh_status check_team(const bh_host *h, const bh_problem *problem, uint32_t members) {
-  if (members < problem->min_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team needs at least %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->min_members, members);
-  if (problem->max_members && members > problem->max_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team takes at most %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->max_members, members);
-  return bh_regions_check_uses(h, problem, "team", problem->uses, problem->n_uses);
-}
-
 /* ---- Memory ---- */
 
 /* Of one use, with room for one lane or group; how many there will be depends on what is free. */
@@ -167,7 +157,7 @@ bh_status dev_accept(const dev_driver *driver, const bh_host *h, const bh_value 
   uint32_t least = problem->min_members ? problem->min_members : 1;
   bh_status status = driver->count(h, values, problem->member ? least : 0, &ret_needs->workers);
   if (status == BH_OK && problem->member)
-    status = check_team(h, problem, ret_needs->workers);
+    status = bh_regions_check_team(h, problem, ret_needs->workers);
   for (uint32_t l = 0; l < problem->n_loops && status == BH_OK; l++)
     status = check_kernel(h, problem, &problem->kernels[problem->loops[l].kernel], ret_needs->workers);
   if (status != BH_OK)
