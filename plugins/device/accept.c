@@ -12,8 +12,7 @@ int dev_has_copy(const bh_problem *problem, uint32_t index) {
   return 0;
 }
 
-/* 1: every use of the region is by worker, so that a lane needs its own part and no more. */
-static int only_by_worker(const bh_problem *problem, uint32_t index) {
+int dev_only_by_worker(const bh_problem *problem, uint32_t index) {
   for (uint32_t l = 0; l < problem->n_loops; l++) {
     const bh_kernel *kernel = &problem->kernels[problem->loops[l].kernel];
     for (uint32_t u = 0; u < kernel->n_uses; u++)
@@ -23,11 +22,22 @@ static int only_by_worker(const bh_problem *problem, uint32_t index) {
   return 1;
 }
 
+/* 1: a program sees the region, and is promised the layout of the host's view. */
+static int has_program(const bh_problem *problem, uint32_t index) {
+  for (uint32_t l = 0; l < problem->n_loops; l++) {
+    const bh_kernel *kernel = &problem->kernels[problem->loops[l].kernel];
+    for (uint32_t u = 0; kernel->program && u < kernel->n_uses; u++)
+      if (kernel->uses[u].region == index)
+        return 1;
+  }
+  return 0;
+}
+
 dev_range dev_held(const bh_problem *problem, uint32_t index, uint32_t lane, uint32_t count) {
   const bh_region *region = &problem->regions[index];
   if (!dev_has_copy(problem, index))
     return (dev_range){0, 0};
-  if (region->split == BH_BY_WORKER && only_by_worker(problem, index))
+  if (region->split == BH_BY_WORKER && dev_only_by_worker(problem, index) && !has_program(problem, index))
     return (dev_range){lane * region->bytes, (lane + 1) * region->bytes};
   return (dev_range){0, bh_regions_view_bytes(problem, index, count)};
 }
@@ -52,21 +62,26 @@ static bh_status check_split(const bh_host *h, const bh_problem *problem, const 
   return BH_OK;
 }
 
+/* A lane remembers one run of bytes of a region that only it has. Members of a team bring back each use by itself. */
+static bh_status check_writes(const bh_host *h, const bh_problem *problem, const bh_kernel *kernel, uint32_t count) {
+  for (uint32_t u = 1; u < kernel->n_uses && count > 1 && !problem->member; u++)
+    for (uint32_t before = 0; before < u; before++)
+      if (kernel->uses[u].region == kernel->uses[before].region && dev_writes(&kernel->uses[u]) &&
+          dev_writes(&kernel->uses[before]) && !dev_is_private(problem, &kernel->uses[u]))
+        return h->stop(h, BH_UNSUPPORTED,
+                       "kernel '%s' writes region '%s' by two of its uses: %" PRIu32
+                       " workers with a copy of it each cannot share that (workers: 1)",
+                       kernel->name, problem->regions[kernel->uses[u].region].name, count);
+  return BH_OK;
+}
+
 static bh_status check_kernel(const bh_host *h, const bh_problem *problem, const bh_kernel *kernel, uint32_t count) {
   if (!kernel->program && (!kernel->source || !kernel->shape))
     return h->stop(h, BH_UNSUPPORTED, "kernel '%s' has no code for devices", kernel->name);
   bh_status status = bh_regions_check_uses(h, problem, kernel->name, kernel->uses, kernel->n_uses);
-  return status == BH_OK ? check_split(h, problem, kernel, count) : status;
-}
-
-static bh_status check_team(const bh_host *h, const bh_problem *problem, uint32_t members) {
-  if (members < problem->min_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team needs at least %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->min_members, members);
-  if (problem->max_members && members > problem->max_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team takes at most %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->max_members, members);
-  return bh_regions_check_uses(h, problem, "team", problem->uses, problem->n_uses);
+  if (status == BH_OK)
+    status = check_split(h, problem, kernel, count);
+  return status == BH_OK ? check_writes(h, problem, kernel, count) : status;
 }
 
 /* ---- Memory ---- */
@@ -142,7 +157,7 @@ bh_status dev_accept(const dev_driver *driver, const bh_host *h, const bh_value 
   uint32_t least = problem->min_members ? problem->min_members : 1;
   bh_status status = driver->count(h, values, problem->member ? least : 0, &ret_needs->workers);
   if (status == BH_OK && problem->member)
-    status = check_team(h, problem, ret_needs->workers);
+    status = bh_regions_check_team(h, problem, ret_needs->workers);
   for (uint32_t l = 0; l < problem->n_loops && status == BH_OK; l++)
     status = check_kernel(h, problem, &problem->kernels[problem->loops[l].kernel], ret_needs->workers);
   if (status != BH_OK)

@@ -96,6 +96,10 @@ void dev_close(void *state) {
   if (!engine)
     return;
   dev_team_close(engine);
+  /* After a failure copies may still be on their way into memory that is freed here; what failed was said then. */
+  for (uint32_t i = 0; engine->seats && i < engine->count; i++)
+    if (engine->seats[i].lane)
+      engine->driver->finish(engine->seats[i].lane);
   for (uint32_t i = 0; engine->seats && i < engine->count; i++)
     dev_programs_finish(&engine->seats[i]);
   close_views(engine);

@@ -97,13 +97,17 @@ static inline int dev_writes(const bh_use *use) {
 static inline int dev_is_private(const bh_problem *problem, const bh_use *use) {
   return use->role == BH_REDUCE || problem->regions[use->region].role == BH_SCRATCH;
 }
+/* At most the loop's items, so that nobody who rounds up to it overflows: UINT64_MAX asks for one chunk of all. */
 static inline uint64_t dev_grain(const bh_loop *loop) {
-  return loop->min_chunk ? loop->min_chunk : 1;
+  uint64_t grain = loop->min_chunk < loop->items ? loop->min_chunk : loop->items;
+  return grain ? grain : 1;
 }
 
 /* ---- accept.c ---- */
 /* 1: some kernel looks at region `index` other than at private parts, so that lanes need a copy of it. */
 int dev_has_copy(const bh_problem *, uint32_t index);
+/* 1: every use of the region is by worker, so that a lane needs its own part and no more. */
+int dev_only_by_worker(const bh_problem *, uint32_t index);
 /* What lane `lane` of `count` holds of region `index`. */
 dev_range dev_held(const bh_problem *, uint32_t index, uint32_t lane, uint32_t count);
 /* 1: a kernel's use belongs to the worker, so that one device lane (or group) does all items. */

@@ -46,6 +46,14 @@ static bh_status device_download(bh_device *device, const bh_buffer *buffer, uin
   return driver_of(device)->download(seat_of(device)->lane, (const dev_memory *)buffer, offset, into, bytes);
 }
 
+/* The lane's copy as `use` takes it: by worker, from the start of this lane's part. */
+static dev_argument own_region(bh_device *device, const bh_use *use) {
+  const dev_seat *seat = seat_of(device);
+  const uint64_t at = use->split == BH_BY_WORKER ? seat->index * device->problem->regions[use->region].bytes : 0;
+  return (dev_argument){.memory = (dev_memory *)device_region(device, use->region),
+                        .offset_bytes = at - seat->copies[use->region].held.at};
+}
+
 static bh_status launch_arguments(bh_device *device, const bh_kernel *kernel, bh_buffer *const *buffers,
                                   dev_argument *arguments) {
   static const uint64_t shared = 0;
@@ -56,14 +64,12 @@ static bh_status launch_arguments(bh_device *device, const bh_kernel *kernel, bh
                                 "a program launches kernel '%s', whose use %" PRIu32
                                 " is private to each lane: only loops run such kernels",
                                 kernel->name, u);
-    if (!buffer)
-      buffer = device_region(device, kernel->uses[u].region);
-    if (!buffer)
+    arguments[2 * u] = buffer ? (dev_argument){.memory = (dev_memory *)buffer} : own_region(device, &kernel->uses[u]);
+    if (!arguments[2 * u].memory)
       return device->host->stop(device->host, BH_FAIL,
                                 "a program launches kernel '%s' without a buffer for use %" PRIu32
                                 ", and there is no region of it on the device",
                                 kernel->name, u);
-    arguments[2 * u] = (dev_argument){.memory = (dev_memory *)buffer};
     arguments[2 * u + 1] = (dev_argument){.value = &shared, .value_bytes = sizeof shared};
   }
   return BH_OK;

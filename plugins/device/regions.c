@@ -167,7 +167,15 @@ int dev_is_resident(const dev_engine *engine, uint32_t index) {
   for (uint32_t u = 0; u < problem->n_uses; u++)
     if (problem->uses[u].region == index)
       return 0;
-  return engine->count == 1 || region->split == BH_BY_WORKER;
+  return engine->count == 1 || (region->split == BH_BY_WORKER && dev_only_by_worker(problem, index));
+}
+
+/* What of a resident region goes to the lane and comes back: of one that kernels write, the lane's own part. */
+static dev_range resident_range(const dev_seat *seat, uint32_t index) {
+  const bh_region *region = &seat->engine->problem->regions[index];
+  if (region->role == BH_IN || region->split != BH_BY_WORKER)
+    return seat->copies[index].held;
+  return (dev_range){seat->index * region->bytes, (seat->index + 1) * region->bytes};
 }
 
 /* ---- The backend's calls ---- */
@@ -205,7 +213,7 @@ bh_status dev_bind(void *state, uint32_t index) {
     return BH_OK;
   for (uint32_t i = 0; i < engine->count && status == BH_OK; i++) {
     dev_seat *seat = &engine->seats[i];
-    dev_range range = team ? seat->copies[index].held : touched(engine, index, i);
+    dev_range range = team ? resident_range(seat, index) : touched(engine, index, i);
     status = dev_put(seat, index, range);
     seat->copies[index].valid = range;
     seat->copies[index].dirty = (dev_range){0, 0};
@@ -222,6 +230,6 @@ bh_status dev_fetch(void *state, uint32_t index) {
       engine->problem->regions[index].role == BH_IN)
     return BH_OK;
   for (uint32_t i = 0; i < engine->count && status == BH_OK; i++)
-    status = dev_get(&engine->seats[i], index, engine->seats[i].copies[index].held);
+    status = dev_get(&engine->seats[i], index, resident_range(&engine->seats[i], index));
   return status == BH_OK ? dev_finish_all(engine) : status;
 }

@@ -28,19 +28,6 @@ static bh_status stage(dev_seat *seat, const dev_job *job, uint64_t begin, uint6
   return status;
 }
 
-static bh_status check_range(const dev_seat *seat, uint32_t loop, uint64_t begin, uint64_t end) {
-  const bh_host *h = seat->engine->host;
-  const bh_problem *problem = seat->engine->problem;
-  if (loop >= problem->n_loops)
-    return h->stop(h, BH_FAIL, "member %" PRIu32 " runs loop %" PRIu32 ", but there are %" PRIu32, seat->index, loop,
-                   problem->n_loops);
-  if (begin > end || end > problem->loops[loop].items)
-    return h->stop(h, BH_FAIL,
-                   "member %" PRIu32 " runs items %" PRIu64 " to %" PRIu64 " of loop %" PRIu32 ", which has %" PRIu64,
-                   seat->index, begin, end, loop, problem->loops[loop].items);
-  return BH_OK;
-}
-
 static bh_status run_job(dev_seat *seat, uint32_t loop, uint64_t begin, uint64_t end, const void *params) {
   const dev_driver *driver = seat->engine->driver;
   dev_job *job = &seat->jobs[loop];
@@ -66,7 +53,8 @@ static bh_status run_job(dev_seat *seat, uint32_t loop, uint64_t begin, uint64_t
 
 static bh_status member_run(void *arg, uint32_t loop, uint64_t begin, uint64_t end, const void *params) {
   dev_seat *seat = arg;
-  bh_status status = check_range(seat, loop, begin, end);
+  const dev_engine *engine = seat->engine;
+  bh_status status = bh_regions_check_run(engine->host, engine->problem, seat->index, loop, begin, end);
   if (status != BH_OK || begin == end)
     return status;
   const dev_job *job = &seat->jobs[loop];
@@ -155,9 +143,7 @@ void dev_team_close(dev_engine *engine) {
     dev_seat *seat = &engine->seats[i];
     bh_regions_free_pages(seat->reduce, bh_regions_parts_bytes(engine->problem, BH_REDUCE));
     bh_regions_free_pages(seat->scratch, bh_regions_parts_bytes(engine->problem, BH_SCRATCH));
-    free(seat->own.loops);
-    free(seat->own.own);
-    free(seat->own.tables);
+    bh_lane_close(&seat->own);
   }
   bh_regions_free_pages(engine->area, bh_team_area_bytes(engine->count));
   bh_regions_free_pages(engine->pool, sizeof *engine->pool);

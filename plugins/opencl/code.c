@@ -51,8 +51,11 @@ static bh_status find_entry(dev_lane *lane, const bh_kernel *kernel, dev_code *c
   if (error != CL_SUCCESS)
     return lane->head.host->stop(lane->head.host, BH_FAIL, "kernel '%s': clCreateKernel(\"%s\"): %s (%" PRId32 ")",
                                  kernel->name, kernel->entry, ocl_error(error), error);
-  cl->clGetKernelWorkGroupInfo(code->kernel, lane->choice.device, CL_KERNEL_WORK_GROUP_SIZE, sizeof code->most_lanes,
-                               &code->most_lanes, NULL);
+  error = cl->clGetKernelWorkGroupInfo(code->kernel, lane->choice.device, CL_KERNEL_WORK_GROUP_SIZE,
+                                       sizeof code->most_lanes, &code->most_lanes, NULL);
+  if (error != CL_SUCCESS || !code->most_lanes)
+    return ocl_failed(lane->head.host, "clGetKernelWorkGroupInfo", error);
+  code->multiple = 1; /* a hint: what the device has not to say costs speed at most */
   cl->clGetKernelWorkGroupInfo(code->kernel, lane->choice.device, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
                                sizeof code->multiple, &code->multiple, NULL);
   if (kernel->shape->by == BH_BY_GROUP && code->most_lanes < kernel->shape->lanes)
@@ -95,8 +98,10 @@ bh_status ocl_compile(dev_lane *lane, const bh_kernel *kernel, dev_code **ret_co
   code->next = lane->codes;
   lane->codes = code;
   bh_status status = new_code(lane, kernel, shared, code);
-  if (status != BH_OK)
+  if (status != BH_OK) {
+    code->source = NULL; /* nobody finds it again */
     return status;
+  }
   if (lane->head.index == 0)
     lane->head.host->fact(lane->head.host, "compiling", "%.1f ms", (double)lane->compile_ns * 1e-6);
   *ret_code = code;

@@ -81,7 +81,10 @@ const char *ocl_error(int32_t error) {
   return "an error of the driver's own";
 }
 
+int ocl_is_memory(int32_t error) {
+  return error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
+}
+
 bh_status ocl_failed(const bh_host *h, const char *call, int32_t error) {
-  int memory = error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY;
-  return h->stop(h, memory ? BH_OUT_OF_MEMORY : BH_FAIL, "%s: %s (%" PRId32 ")", call, ocl_error(error), error);
+  return h->stop(h, ocl_is_memory(error) ? BH_OUT_OF_MEMORY : BH_FAIL, "%s: %s (%" PRId32 ")", call, ocl_error(error), error);
 }

@@ -29,7 +29,9 @@ bh_status ocl_alloc(dev_lane *lane, uint64_t bytes, dev_memory **ret_memory) {
   memory->buffer = lane->cl->clCreateBuffer(lane->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
   if (error != CL_SUCCESS) {
     free(memory);
-    return no_room(lane, bytes, ocl_error(error));
+    return ocl_is_memory(error) || error == CL_OUT_OF_RESOURCES || error == CL_INVALID_BUFFER_SIZE
+               ? no_room(lane, bytes, ocl_error(error))
+               : ocl_failed(lane->head.host, "clCreateBuffer", error);
   }
   memory->bytes = bytes;
   memory->next = lane->memory;

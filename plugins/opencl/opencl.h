@@ -56,6 +56,7 @@ struct dev_lane {
 /* The functions of libOpenCL, loaded once. NULL: said why (BH_SKIP). */
 const ocl_functions *ocl_load(const bh_host *);
 const char *ocl_error(int32_t);
+int ocl_is_memory(int32_t error); /* 1: it says that memory is short */
 /* BH_OUT_OF_MEMORY where the error is about memory, else BH_FAIL: "clFinish: CL_OUT_OF_RESOURCES (-5)". */
 bh_status ocl_failed(const bh_host *, const char *call, int32_t error);
 

@@ -2,6 +2,7 @@
  * The lane's in-order queue: host functions in it, waiting for it, and the device's own time of a run. */
 #include "opencl.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- Events of a profiled run: the first command's and the last one's are kept ---- */
@@ -10,9 +11,19 @@ cl_event *ocl_event(dev_lane *lane, cl_event *own) {
   return lane->timing ? own : NULL;
 }
 
+/* Drivers may give a buffer its memory when it is first used, so any call may be the one that finds none. */
+static bh_status failed(const dev_lane *lane, const char *call, int32_t error) {
+  const bh_host *h = lane->head.host;
+  if (!ocl_is_memory(error))
+    return ocl_failed(h, call, error);
+  return h->stop(h, BH_OUT_OF_MEMORY,
+                 "%s: %s (%" PRId32 "): buffers of %" PRIu64 " bytes were made on a device of %" PRIu64, call,
+                 ocl_error(error), error, lane->used_bytes, lane->choice.memory_bytes);
+}
+
 bh_status ocl_enqueued(dev_lane *lane, const char *call, int32_t error, cl_event *event) {
   if (error != CL_SUCCESS)
-    return ocl_failed(lane->head.host, call, error);
+    return failed(lane, call, error);
   if (!*event)
     return BH_OK;
   if (!lane->first) {
@@ -44,7 +55,7 @@ bh_status ocl_run_enqueued(dev_lane *lane, uint32_t loop) {
   (void)loop;
   lane->timing = 0;
   int32_t error = lane->cl->clFlush(lane->queue);
-  return error == CL_SUCCESS ? BH_OK : ocl_failed(lane->head.host, "clFlush", error);
+  return error == CL_SUCCESS ? BH_OK : failed(lane, "clFlush", error);
 }
 
 bh_status ocl_run_end(dev_lane *lane, uint32_t loop) {
@@ -67,7 +78,7 @@ bh_status ocl_run_end(dev_lane *lane, uint32_t loop) {
 
 bh_status ocl_finish(dev_lane *lane) {
   int32_t error = lane->cl->clFinish(lane->queue);
-  return error == CL_SUCCESS ? BH_OK : ocl_failed(lane->head.host, "clFinish", error);
+  return error == CL_SUCCESS ? BH_OK : failed(lane, "clFinish", error);
 }
 
 /* ---- Host functions ---- */
@@ -126,7 +137,7 @@ static bh_status enqueue_callback(dev_lane *lane, call *one) {
       cl->clReleaseEvent(marker);
     free(one);
   }
-  return error == CL_SUCCESS ? BH_OK : ocl_failed(lane->head.host, "a host function in the queue", error);
+  return error == CL_SUCCESS ? BH_OK : failed(lane, "a host function in the queue", error);
 }
 
 bh_status ocl_host_func(dev_lane *lane, void (*work)(void *arg), void *arg) {

@@ -22,6 +22,7 @@ static struct {
   guint n_calls, fail_at, live;       /* live: lanes, memory, pins, code that were not given back */
   guint lanes, groups, lanes_a_group; /* what the options say */
   guint64 free_bytes;
+  dev_lane *open[4];
 } world;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* not GLib's, which TSan does not know */
 
@@ -146,6 +147,7 @@ static bh_status fake_open(const bh_host *h, const bh_value *values, uint32_t in
   lane->code = g_ptr_array_new_with_free_func(counted_free);
   lane->pins = g_ptr_array_new_with_free_func(counted_free);
   world.live++;
+  world.open[index] = lane;
   *ret_lane = lane;
   return BH_OK;
 }
@@ -153,6 +155,7 @@ static void fake_close(dev_lane *lane) {
   if (!lane)
     return;
   called(lane, "close");
+  world.open[lane->head.index] = NULL;
   g_queue_clear_full(&lane->ops, op_free);
   g_ptr_array_unref(lane->memory);
   g_ptr_array_unref(lane->code);
@@ -326,8 +329,12 @@ static bh_status fake_pinned(dev_lane *lane, uint64_t bytes, void **ret_memory) 
   return BH_OK;
 }
 static void fake_unpin(dev_lane *lane, void *memory) {
-  if (memory)
-    g_assert_true(g_ptr_array_remove(lane->pins, memory));
+  if (!memory)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(world.open); i++) /* nothing is on its way into any of it */
+    for (const GList *at = world.open[i] ? world.open[i]->ops.head : NULL; at; at = at->next)
+      g_assert_null(((const Op *)at->data)->into);
+  g_assert_true(g_ptr_array_remove(lane->pins, memory));
 }
 static bh_status fake_finish(dev_lane *lane) {
   if (called(lane, "finish") != BH_OK)
@@ -472,7 +479,7 @@ static void test_order(void) {
       world.calls->str, ==,
       "count free count open@0 alloc:128@0 alloc:128@0 compile:add@0 memory@0 shape@0 alloc:512@0 pin:512@0 "
       "alloc:512@0 finish@0 pin:80@0 pin:80@0 up:0+80@0 finish@0 up:0+80@0 finish@0 begin0@0 fill:512@0 "
-      "launch:2x4[0,10)@0 down:0+512@0 enqueued0@0 finish@0 end0@0 down:0+80@0 finish@0 close@0");
+      "launch:2x4[0,10)@0 down:0+512@0 enqueued0@0 finish@0 end0@0 down:0+80@0 finish@0 finish@0 close@0");
   g_assert_cmpuint(world.live, ==, 0);
 }
 
@@ -502,6 +509,24 @@ static void test_arguments(void) {
   g_assert_cmpint(live(&a, &state, view), ==, BH_OK);
   g_assert_cmpuint(last.arguments[9].value_bytes, ==, sizeof(bh_no_params));
   dev_close(state);
+}
+
+/* UINT64_MAX: all items in one chunk. Kernels round up to a multiple of the grain. */
+static void test_one_chunk(void) {
+  for (guint lanes = 1; lanes <= 2; lanes++) {
+    Add a;
+    void *state = NULL;
+    guint64 *view[4];
+    bh_launch l;
+    start(lanes);
+    add_init(&a, 10, 2);
+    a.loops[0].min_chunk = UINT64_MAX;
+    g_assert_cmpint(live(&a, &state, view), ==, BH_OK);
+    expect_added(&a, view);
+    memcpy(&l, last.values[0], sizeof l);
+    g_assert_true(l.begin == 0 && l.end == 10 && l.grain == 10);
+    dev_close(state);
+  }
 }
 
 static void test_reduce(void) {
@@ -734,6 +759,15 @@ static void test_accept(void) {
   g_assert_cmpstr(world.reason, ==,
                   "kernel 'add' may write anywhere in region 'y': 2 workers with a copy of it each cannot share that "
                   "(workers: 1)");
+  start(2);
+  add_init(&a, 10, 2);
+  a.uses[0] = a.uses[1];
+  g_assert_cmpint(accept_says(&a, &needs), ==, BH_UNSUPPORTED);
+  g_assert_cmpstr(world.reason, ==,
+                  "kernel 'add' writes region 'y' by two of its uses: 2 workers with a copy of it each cannot share "
+                  "that (workers: 1)");
+  start(1);
+  g_assert_cmpint(accept_says(&a, &needs), ==, BH_OK);
 }
 
 /* ---- Programs ---- */
@@ -790,6 +824,40 @@ static void test_programs(void) {
   g_assert_cmpuint(world.live, ==, 0);
 }
 
+/* A region divided by worker: a program sees it as the host does; a kernel that it launches gets the worker's part. */
+static bh_status parts_enqueue(void *state, bh_device *device, uint64_t begin, uint64_t end, const void *params) {
+  const guint64 word = 70 + device->index;
+  (void)state, (void)begin, (void)end;
+  bh_status status = device->upload(device, device->region(device, COUNT), device->index * 128 + 120, &word, 8);
+  static bh_kernel kernel; /* the fake code points to it */
+  static const bh_use uses[] = {{X, BH_IN, BH_BY_ITEM, 8}, {COUNT, BH_OUT, BH_BY_WORKER}};
+  kernel = device->problem->kernels[0];
+  kernel.uses = uses;
+  kernel.n_uses = 2;
+  return status == BH_OK ? device->launch(device, &kernel, 0, 2, NULL, params, sizeof(add_params)) : status;
+}
+
+static void test_program_by_worker(void) {
+  static const bh_program program = {
+      .size = sizeof program, .prepare = program_prepare, .enqueue = parts_enqueue, .finish = program_finish};
+  Add a;
+  void *state = NULL;
+  guint64 *view[4];
+  start(2);
+  add_init(&a, 2, 3);
+  a.uses[0].split = BH_WHOLE;
+  a.regions[COUNT] = (bh_region){.name = "own", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_U64, .bytes = 128};
+  a.uses[2] = (bh_use){COUNT, BH_OUT, BH_BY_WORKER};
+  a.kernels[0].program = &program;
+  g_assert_cmpint(live(&a, &state, view), ==, BH_OK);
+  for (guint worker = 0; worker < 2; worker++) {
+    g_assert_cmpuint(view[COUNT][worker * 16], ==, 1005);
+    g_assert_cmpuint(view[COUNT][worker * 16 + 1], ==, 1006);
+    g_assert_cmpuint(view[COUNT][worker * 16 + 15], ==, 70 + worker);
+  }
+  dev_close(state);
+}
+
 /* ---- Teams ---- */
 
 static bh_status member(const void *state, bh_team *team, const bh_args *args) {
@@ -840,6 +908,54 @@ static void test_team(void) {
   g_assert_cmpuint(world.live, ==, 0);
 }
 
+/* Each member's kernel writes its part of y, then all of them read the first member's; no body looks at any of it. */
+static bh_status blind_member(const void *state, bh_team *team, const bh_args *args) {
+  const add_params three = {3};
+  (void)state, (void)args;
+  bh_status status = team->run(team, 0, 0, 10, team->rank ? &three : NULL);
+  if (status == BH_OK)
+    status = team->barrier(team);
+  return status == BH_OK ? team->run(team, 1, 0, 10, NULL) : status;
+}
+
+static void test_team_reads_whole(void) {
+  for (guint members = 1; members <= 2; members++) {
+    Add a;
+    void *state = NULL;
+    guint64 *view[4];
+    start(members);
+    add_init(&a, 10, 2);
+    a.regions[Y].split = BH_BY_WORKER;
+    a.regions[COUNT] = (bh_region){.name = "seen", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_U64, .bytes = 80};
+    a.uses[1] = (bh_use){Y, BH_OUT, BH_BY_WORKER};
+    a.back[0] = (bh_use){Y, BH_IN, BH_WHOLE};
+    a.back[1] = (bh_use){COUNT, BH_OUT, BH_BY_WORKER};
+    a.kernels[1] = a.kernels[0];
+    a.kernels[1].uses = a.back;
+    a.loops[1] = a.loops[0];
+    a.loops[1].kernel = 1;
+    a.problem.n_kernels = a.problem.n_loops = 2;
+    a.problem.member = blind_member;
+    g_assert_cmpint(dev_open(&driver, &host, NULL, &a.problem, NULL, &state), ==, BH_OK);
+    for (guint r = 0; r < 3; r++)
+      g_assert_nonnull(view[r] = dev_alloc(state, r));
+    for (guint i = 0; i < 10; i++)
+      view[X][i] = 1000 + i;
+    for (guint i = 0; i < 10 * members; i++)
+      view[Y][i] = view[COUNT][i] = 0xBAD;
+    for (guint r = 0; r < 3; r++)
+      g_assert_cmpint(dev_bind(state, r), ==, BH_OK);
+    g_assert_cmpint(dev_run_team(state), ==, BH_OK);
+    for (guint r = 1; r < 3; r++)
+      g_assert_cmpint(dev_fetch(state, r), ==, BH_OK);
+    for (guint i = 0; i < 10 * members; i++) {
+      g_assert_cmpuint(view[Y][i], ==, 1000 + i % 10 + (i < 10 ? 5 : 3));
+      g_assert_cmpuint(view[COUNT][i], ==, 1010 + i % 10);
+    }
+    dev_close(state);
+  }
+}
+
 /* Which call fails depends on which member is first; that the team ends, and why, does not. */
 static void test_team_failures(void) {
   for (guint fail_at = 1;; fail_at++) {
@@ -862,6 +978,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/device-engine/order", test_order);
   g_test_add_func("/device-engine/arguments", test_arguments);
+  g_test_add_func("/device-engine/one-chunk", test_one_chunk);
   g_test_add_func("/device-engine/reduce", test_reduce);
   g_test_add_func("/device-engine/parts-are-bounded", test_parts_are_bounded);
   g_test_add_func("/device-engine/no-items", test_no_items);
@@ -872,7 +989,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/device-engine/every-failure", test_every_failure);
   g_test_add_func("/device-engine/accept", test_accept);
   g_test_add_func("/device-engine/programs", test_programs);
+  g_test_add_func("/device-engine/program-by-worker", test_program_by_worker);
   g_test_add_func("/device-engine/team", test_team);
+  g_test_add_func("/device-engine/team-reads-whole", test_team_reads_whole);
   g_test_add_func("/device-engine/team-failures", test_team_failures);
   const int failed = g_test_run();
   g_string_free(world.calls, TRUE);

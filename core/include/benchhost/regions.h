@@ -232,24 +232,31 @@ static inline void bh_lanes_join_team(const bh_lane *lanes, uint32_t workers, vo
       bh_lanes_join(lanes, workers, r, view[r]);
 }
 
+/* [worker] BH_OK, or why member `member` of a team cannot run items [begin, end) of loop `index`. */
+static inline bh_status bh_regions_check_run(const bh_host *h, const bh_problem *problem, uint32_t member,
+                                             uint32_t index, uint64_t begin, uint64_t end) {
+  if (index >= problem->n_loops)
+    return h->stop(h, BH_FAIL, "member %" PRIu32 " runs loop %" PRIu32 ", but there are %" PRIu32, member, index,
+                   problem->n_loops);
+  if (begin > end || end > problem->loops[index].items)
+    return h->stop(h, BH_FAIL,
+                   "member %" PRIu32 " runs items %" PRIu64 " to %" PRIu64 " of loop %" PRIu32 ", which has %" PRIu64,
+                   member, begin, end, index, problem->loops[index].items);
+  return BH_OK;
+}
+
 /* [worker] What a team's `run` does on the host: items of loop `index` in one chunk on this member's lane, a bh_lane.
  */
 static inline bh_status bh_lane_run(void *arg, uint32_t index, uint64_t begin, uint64_t end, const void *params) {
   const bh_lane *lane = arg;
-  if (index >= lane->problem->n_loops)
-    return lane->host->stop(lane->host, BH_FAIL, "member %" PRIu32 " runs loop %" PRIu32 ", but there are %" PRIu32,
-                            lane->worker, index, lane->problem->n_loops);
-  const bh_loop *loop = &lane->problem->loops[index];
-  if (begin > end || end > loop->items)
-    return lane->host->stop(lane->host, BH_FAIL,
-                            "member %" PRIu32 " runs items %" PRIu64 " to %" PRIu64 " of loop %" PRIu32
-                            ", which has %" PRIu64,
-                            lane->worker, begin, end, index, loop->items);
+  bh_status status = bh_regions_check_run(lane->host, lane->problem, lane->worker, index, begin, end);
+  if (status != BH_OK)
+    return status;
   bh_args args = lane->loops[index];
   if (params)
     args.params = params;
   if (begin < end)
-    lane->problem->kernels[loop->kernel].host(&args, begin, end);
+    lane->problem->kernels[lane->problem->loops[index].kernel].host(&args, begin, end);
   return BH_OK;
 }
 
@@ -274,6 +281,17 @@ static inline bh_status bh_regions_check_uses(const bh_host *h, const bh_problem
   return BH_OK;
 }
 
+/* BH_OK, or the reason why a team of so many cannot run. */
+static inline bh_status bh_regions_check_team(const bh_host *h, const bh_problem *problem, uint32_t workers) {
+  if (workers < problem->min_members)
+    return h->stop(h, BH_UNSUPPORTED, "the team needs at least %" PRIu32 " members, but there are %" PRIu32 " workers",
+                   problem->min_members, workers);
+  if (problem->max_members && workers > problem->max_members)
+    return h->stop(h, BH_UNSUPPORTED, "the team takes at most %" PRIu32 " members, but there are %" PRIu32 " workers",
+                   problem->max_members, workers);
+  return bh_regions_check_uses(h, problem, "team", problem->uses, problem->n_uses);
+}
+
 /* BH_OK, or the reason why host code with `workers` workers cannot run this problem. */
 static inline bh_status bh_regions_check(const bh_host *h, const bh_problem *problem, uint32_t workers) {
   for (uint32_t l = 0; l < problem->n_loops; l++) {
@@ -288,14 +306,6 @@ static inline bh_status bh_regions_check(const bh_host *h, const bh_problem *pro
     if (status != BH_OK)
       return status;
   }
-  if (!problem->member)
-    return BH_OK;
-  if (workers < problem->min_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team needs at least %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->min_members, workers);
-  if (problem->max_members && workers > problem->max_members)
-    return h->stop(h, BH_UNSUPPORTED, "the team takes at most %" PRIu32 " members, but there are %" PRIu32 " workers",
-                   problem->max_members, workers);
-  return bh_regions_check_uses(h, problem, "team", problem->uses, problem->n_uses);
+  return problem->member ? bh_regions_check_team(h, problem, workers) : BH_OK;
 }
 #endif
