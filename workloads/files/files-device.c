@@ -46,6 +46,7 @@ struct files_device {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   const files_batch *work; /* what the writer has to do; NULL: nothing */
+  uint32_t givers; /* in files_give */
   int has_writer, quit;
 };
 
@@ -89,9 +90,12 @@ static void *files_writer(void *arg) {
 /* Gives `batch` to the writer once it is done with the one before; NULL: only waits for that. */
 static void files_give(files_device *s, const files_batch *batch) {
   pthread_mutex_lock(&s->lock);
-  while (s->work)
+  s->givers++;
+  while (s->work && !s->quit)
     pthread_cond_wait(&s->changed, &s->lock);
-  s->work = batch;
+  if (!s->quit)
+    s->work = batch;
+  s->givers--;
   pthread_cond_broadcast(&s->changed);
   pthread_mutex_unlock(&s->lock);
 }
@@ -123,6 +127,11 @@ static void files_finish(void *state, bh_device *d) {
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->writer, NULL);
+    /* A device that failed may have ended its stream while a host function was still in `files_give`. */
+    pthread_mutex_lock(&s->lock);
+    while (s->givers)
+      pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
   }
   pthread_cond_destroy(&s->changed);
   pthread_mutex_destroy(&s->lock);
