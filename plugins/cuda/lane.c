@@ -5,7 +5,6 @@
  */
 #include "lane.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,22 +140,6 @@ static uintptr_t lane_address(dev_lane *lane, const dev_memory *memory) {
   return (uintptr_t)memory->address;
 }
 
-/* "libx.so.2|libx.so.1": the first that is here. */
-static void *lane_library(dev_lane *lane, const char *sonames) {
-  char one[256];
-  for (const char *at = sonames; *at;) {
-    const size_t length = strcspn(at, "|");
-    snprintf(one, sizeof one, "%.*s", (int)length, at);
-    void *library = cu_library(one);
-    if (library)
-      return library;
-    at += length + (at[length] == '|');
-  }
-  lane->head.host->stop(lane->head.host, BH_SKIP, "no library %s (set CUDA_HOME, or put its folder in LD_LIBRARY_PATH)",
-                        sonames);
-  return NULL;
-}
-
 static void lane_make_current(dev_lane *lane) {
   cu.cuCtxSetCurrent(lane->device->context);
 }
@@ -188,5 +171,6 @@ const dev_driver cuda_driver = {
     .enter = lane_make_current,
     .native = lane_native,
     .address = lane_address,
-    .library = lane_library,
+    .library = cu_library,
+    .library_hint = "set CUDA_HOME, or put its folder in LD_LIBRARY_PATH",
 };

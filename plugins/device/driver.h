@@ -91,7 +91,10 @@ typedef struct {
   void (*enter)(dev_lane *);
   void *(*native)(dev_lane *, const char *name);
   uintptr_t (*address)(dev_lane *, const dev_memory *);
-  void *(*library)(dev_lane *, const char *sonames); /* "libx.so.2|libx.so.1": see bh_device; NULL: dlopen */
+  /* dlopen where the vendor puts its libraries; silent: NULL when `soname` is not here. The member NULL: plain dlopen.
+   */
+  void *(*library)(const char *soname);
+  const char *library_hint; /* with `library`: what a person can do when none of a program's names is here */
 } dev_driver;
 
 /* ---- engine.c: the functions of a bh_backend over a driver. Each plugin has one static const dev_driver, and wraps

@@ -118,20 +118,24 @@ static uintptr_t device_address(bh_device *device, const bh_buffer *buffer) {
   return driver_of(device)->address(seat_of(device)->lane, (const dev_memory *)buffer);
 }
 
+static void *open_plainly(const char *soname) {
+  return dlopen(soname, RTLD_NOW | RTLD_LOCAL);
+}
+
 /* `sonames`: alternatives divided by '|'. A driver that knows where its vendor puts libraries looks there. */
 static void *device_library(bh_device *device, const char *sonames) {
+  const dev_driver *driver = driver_of(device);
+  void *(*open_one)(const char *) = driver->library ? driver->library : open_plainly;
   char one[256];
-  if (driver_of(device)->library)
-    return driver_of(device)->library(seat_of(device)->lane, sonames);
   for (const char *at = sonames; *at;) {
     size_t length = strcspn(at, "|");
     snprintf(one, sizeof one, "%.*s", (int)length, at);
-    void *library = dlopen(one, RTLD_NOW | RTLD_LOCAL);
+    void *library = open_one(one);
     if (library)
       return library;
     at += length + (at[length] == '|');
   }
-  const char *why = dlerror();
+  const char *why = driver->library ? driver->library_hint : dlerror();
   device->host->stop(device->host, BH_SKIP, "no library %s (%s)", sonames, why ? why : "no name was given");
   return NULL;
 }
