@@ -28,6 +28,7 @@ static void test_abi_0_2(void) {
   g_assert_cmpuint(sizeof(bh_region), ==, 64);
   g_assert_cmpuint(sizeof(bh_use), ==, 32);
   g_assert_cmpuint(sizeof(bh_kernel), ==, 96);
+  g_assert_cmpuint(sizeof(bh_kernel_shape), ==, 24);
   g_assert_cmpuint(sizeof(bh_loop), ==, 48);
   g_assert_cmpuint(sizeof(bh_args), ==, 32);
   g_assert_cmpuint(sizeof(bh_problem), ==, 128);

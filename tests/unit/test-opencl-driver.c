@@ -299,7 +299,7 @@ static const ocl_functions table = {
 
 /* ---- A lane's life ---- */
 
-static const bh_kernel_shape by_lane = {BH_BY_LANE, 0};
+static const bh_kernel_shape by_lane = {.by = BH_BY_LANE, .lanes = 0};
 static const bh_kernel kernel = {.name = "k", .source = "text", .source_bytes = 4, .entry = "entry", .shape = &by_lane};
 
 static dev_lane begin(guint fail_at, gint32 error) {

@@ -47,7 +47,7 @@ BH_FN void memory_fill(double *array, uint64_t count, uint64_t stream) {
     array[j] = bh_random_unit(stream, j);
 }
 
-static const bh_kernel_shape memory_arrays_shape = {BH_BY_GROUP, MEMORY_GROUP};
+static const bh_kernel_shape memory_arrays_shape = {.by = BH_BY_GROUP, .lanes = MEMORY_GROUP};
 
 #else
 

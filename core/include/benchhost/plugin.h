@@ -206,6 +206,11 @@ typedef enum {
 typedef struct {
   bh_kernel_by by;
   uint32_t lanes; /* BH_BY_GROUP: a power of two in a REDUCE kernel; BH_BY_LANE: 0 */
+  /* What the source was written for: the host refuses a table of uses or a loop that does not fit. */
+  uint32_t n_uses;       /* 0: nothing is known of this and the rest */
+  uint32_t read_only;    /* bit k: use k's type is const */
+  uint32_t params_bytes; /* 0: it takes none */
+  uint32_t sum_bytes;    /* of use 0, in the form REDUCE; else 0 */
 } bh_kernel_shape;
 
 /* Another implementation of a kernel, chosen by name in the matrix (`variant: openblas`) and never silently. */
