@@ -105,6 +105,79 @@ def test_a_changed_kernel_is_embedded_again(staged, tmp_path):
     assert "#define LANES 16" in array.read_text()
 
 
+# ---- a fresh workload's kernel, by the commands of the pages ----
+
+@pytest.fixture(name="tally", scope="module")
+def fresh_workload(staged, tmp_path_factory):
+    """(the project, built; the reader's environment)"""
+    _, _, env = staged
+    folder = tmp_path_factory.mktemp("fresh")
+    call("benchhost", "new", "workload", "tally", cwd=folder, env=env)
+    call("meson", "setup", "build", "-Dwerror=true", cwd=folder / "tally", env=env)
+    call("meson", "compile", "-C", "build", cwd=folder / "tally", env=env)
+    return folder / "tally", env
+
+
+def shown(page, word):
+    """The commands of the console block that has `word`."""
+    block, = (b for b in re.findall(r"^```console\n(.*?)^```$", (SOURCE / page).read_text(), re.M | re.S) if word in b)
+    return re.findall(r"^\$ (.*)$", block, re.M)
+
+
+@pytest.mark.parametrize("program,where", [("clang", ""), ("nvcc", "/usr/local/cuda/bin")])
+def test_other_compilers_take_it(tally, program, where):
+    project, env = tally
+    env = {**env, "PATH": f"{env['PATH']}:{where}"}
+    if not shutil.which(program, path=env["PATH"]):
+        pytest.skip(f"no {program}")
+    command, = (c for c in shown("docs/kernels.md", "nvcc") if f"| {program} " in c)
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=project, env=env, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    if program == "nvcc":
+        assert "Compiling entry function 'count'" in done.stderr and "0 bytes spill stores" in done.stderr
+
+
+def test_oclgrind_sees_nothing_and_what_is_wrong(tally, tmp_path):
+    project, env = tally
+    commands = shown("docs/kernels.md", "OCL_ICD_VENDORS")
+    library = re.search(r"OCL_ICD_VENDORS=(\S+)", commands[0])[1]
+    if not pathlib.Path(library).exists():
+        pytest.skip(f"Oclgrind is not installed ({library})")
+    copy = tmp_path / "tally"
+    shutil.copytree(project, copy)
+
+    def log_of_run(verdict):
+        script = "\n".join(["set -e", *commands[:-2], commands[-2] + " || true"]).replace("check build/tally.so", f"check {copy}/build/tally.so")
+        said = subprocess.run(["bash", "-c", script], cwd=copy, env=env, capture_output=True, text=True, timeout=280, check=False).stdout
+        assert re.search(rf"^{verdict} +runs and verifies with .*/opencl.so$", said, re.M), said
+        log = copy / "oclgrind.log"
+        return log.read_text() if log.exists() else ""
+    assert log_of_run("ok") == ""
+    kernel = copy / "tally.k.h"
+    kernel.write_text(kernel.read_text().replace("values[i] &", "values[i + (i == 99) * 100000] &"))
+    shutil.rmtree(copy / "build")
+    call("meson", "setup", "build", cwd=copy, env=env)
+    call("meson", "compile", "-C", "build", cwd=copy, env=env)
+    line = next(n for n, text in enumerate(kernel.read_text().splitlines(), 1) if "i == 99" in text)
+    said = log_of_run("FAILED")
+    assert "Invalid read of size 4" in said and f"At line {line} " in said and "of tally.k.h" in said
+
+
+def test_the_cuda_double_runs_it(tally, tmp_path):
+    """plugins/cuda with a cubin of NVRTC, and the kernel's twin: as tests/fake-cuda/README.md says."""
+    project, env = tally
+    double = BUILD / "tests" / "fake-cuda" / "libbenchhost-fake-cuda.so"
+    env = {**env, "SOURCE": str(SOURCE), "BUILD": str(BUILD), "BENCHHOST_CACHE_DIR": str(tmp_path)}
+    commands = [c + " --json" if c.startswith("benchhost check") else c for c in shown("tests/fake-cuda/README.md", "twins-of-tally")]
+    assert double.exists()
+    done = subprocess.run(["bash", "-e", "-c", "\n".join(commands)], cwd=project, env=env, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    promise, = (p for p in json.loads(done.stdout)["promises"] if p["promise"].endswith("/cuda.so"))
+    if "NVRTC" in (promise["why"] or ""):
+        pytest.skip(promise["why"])
+    assert (promise["verdict"], promise["why"]) == ("ok", None)
+
+
 def test_installs_beside_the_others(staged, tmp_path):
     """`meson install` of an outside plugin puts it where the program looks, without any variable set."""
     root, program, env = staged

@@ -166,6 +166,28 @@ def test_array_is_the_text(tmp_path):
     assert "static const char other[] =" in tool("--name", "other", tmp_path / "some-name.k.h").stdout
 
 
+def test_lines_of_the_text_say_where_they_are_from(tmp_path):
+    """What a device's compiler says is then about the author's files, wherever they were built."""
+    (tmp_path / "own.h").write_text("\n\n#define FAR(x) \\\n  ((x) + \\\n   1)\n")
+    kernel = tmp_path / "k.k.h"
+    kernel.write_text('#include "own.h"\n/* a\n   comment */\n' + body("  out[i] = FAR(i);\n" + "\n" * 20 + "  out[i] += 1;\n"))
+    text = tool("--text", kernel).stdout
+    assert str(tmp_path) not in text
+    files = {"k.k.h": kernel, "own.h": tmp_path / "own.h", **{f"benchhost/{n}.h": compilers.HEADERS / f"benchhost/{n}.h" for n in ("kernel", "random")}}
+    lines = {name: path.read_text().splitlines() for name, path in files.items()}
+    seen, file, number = set(), None, 0
+    for line in text.splitlines():
+        place = re.fullmatch(r'#line (\d+) "(.*)"', line)
+        if place:
+            file, number = place[2], int(place[1])
+            continue
+        if line:
+            assert lines[file][number - 1].startswith(line.split("/*")[0].rstrip()[:20]), (file, number, line)
+            seen.add((file, number))
+        number += 1
+    assert {("own.h", 3), ("own.h", 5), ("k.k.h", len(lines["k.k.h"])), ("benchhost/kernel.h", len(lines["benchhost/kernel.h"]))} <= seen
+
+
 def test_headers_that_it_is_made_of(tmp_path):
     """For make and ninja: a text of old headers would compute something else than the host's code."""
     folder = tmp_path / "a $ folder"
