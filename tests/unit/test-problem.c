@@ -188,6 +188,7 @@ static void test_good_kernel_file(void) {
     f->loop.params = "abcd", f->loop.params_bytes = 4;
     g_autoptr(BhProblem) problem = bh_problem_new(&f->problem, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(problem);
   }
 }
 
