@@ -18,7 +18,7 @@ enum {
   REDUCE,
   GROUPS,
   WORKER,
-  SEEN, /* by items too: more than the host takes from workloads, and no less than backends do */
+  SEEN, /* and all parts by the next loop */
   NOTHING,
   TIRED,
   WHOLE_OUT,
