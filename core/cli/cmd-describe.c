@@ -60,7 +60,7 @@ static void print_param(const BhParam *param) {
 }
 
 static void print_plugin(const BhPlugin *p) {
-  printf("%s %s, a %s: %s\n", p->name, p->version, p->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend", p->summary);
+  printf("%s %s, a %s: %s\n", p->name, p->version, bh_plugin_kind_name(p->kind), p->summary);
   printf("  file       %s\n", p->path);
   printf("  build id   %s\n", p->build_id);
   if (p->target)
