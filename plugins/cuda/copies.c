@@ -113,7 +113,7 @@ static bh_status next_slot(dev_lane *lane, cuda_slot **ret_slot) {
   if (result != CU_SUCCESS)
     return lane_not_allocated(lane, result, SLOT_BYTES, "cuMemHostAlloc");
   if (!slot->done)
-    CU_TRY(lane, cuEventCreate, &slot->done, CU_EVENT_NO_TIMING);
+    CU_TRY(lane, cuEventCreate, &slot->done, CU_NO_TIMING);
   LANE_TRY(empty_slot(lane, slot));
   *ret_slot = slot;
   return BH_OK;

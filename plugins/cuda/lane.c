@@ -66,9 +66,9 @@ static void lane_close(dev_lane *lane) {
 }
 
 static bh_status open_stream(dev_lane *lane) {
-  CU_TRY(lane, cuStreamCreate, &lane->stream, CU_STREAM_NON_BLOCKING);
-  CU_TRY(lane, cuEventCreate, &lane->started, CU_EVENT_DEFAULT);
-  CU_TRY(lane, cuEventCreate, &lane->stopped, CU_EVENT_DEFAULT);
+  CU_TRY(lane, cuStreamCreate, &lane->stream, CU_NON_BLOCKING);
+  CU_TRY(lane, cuEventCreate, &lane->started, CU_TIMING);
+  CU_TRY(lane, cuEventCreate, &lane->stopped, CU_TIMING);
   if (lane->timing != TIMING_EVENTS)
     LANE_TRY(clock_open(lane, lane->timing == TIMING_ISOLATED));
   return BH_OK;
