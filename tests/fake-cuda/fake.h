@@ -32,6 +32,7 @@ typedef enum {
   FAULT_CLOCK,
   FAULT_LOAD_WAITS,
   FAULT_VERSION,
+  FAULT_PINNED,
   FAULTS
 } fake_fault_kind;
 
@@ -115,6 +116,7 @@ struct fake_module {
 typedef struct {
   fake_object object;
   fake_ops *ops;
+  int uploaded; /* of what can be launched */
 } fake_graph;
 
 typedef struct {
