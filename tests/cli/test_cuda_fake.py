@@ -178,8 +178,8 @@ def test_order_of_calls(all_of_them):
 
 
 def test_nothing_went_wrong(all_of_them):
-    """No call fails but the question for a variable that a kernel need not have."""
-    failed = [c.line for c in all_of_them.calls if c.result and (c.name, c.result) != ("cuModuleGetGlobal", 500)]
+    """No call fails, not even a question: compute-sanitizer counts such answers as errors of the program."""
+    failed = [c.line for c in all_of_them.calls if c.result]
     assert not failed, failed
     assert not [c.line for c in all_of_them.calls if c.name in ("overrun", "bad-pointer")]
 
