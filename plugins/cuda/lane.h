@@ -17,6 +17,7 @@ typedef struct {
   char name[128];
   cu_uuid uuid;
   int64_t clock_offset_ns;   /* of CLOCK_MONOTONIC from the device's clock */
+  uint64_t timer_step_ns;    /* of the device's clock; 0: not known */
   int calibrated, described; /* described: as facts */
   nvml_state *nvml;
 } cuda_device;
@@ -212,7 +213,7 @@ typedef struct {
   uint64_t time_ns, cycles, sm; /* %globaltimer, clock64, %smid */
 } cuda_stamp;
 struct cuda_clock {
-  cu_function stamp, block;
+  cu_function stamp, step, block;
   cuda_stamp *stamps;       /* pinned: two */
   volatile uint32_t *flags; /* pinned: go on; it took too long */
   cu_pointer stamps_at, flags_at, flush;

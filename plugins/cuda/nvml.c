@@ -68,7 +68,8 @@ nvml_state *nvml_open(const cu_uuid *uuid) {
 
 int nvml_clocks(nvml_state *device, char *ret_text, size_t size) {
   unsigned sm = 0, memory = 0;
-  if (!device || ml.nvmlDeviceGetClockInfo(device, NVML_SM, &sm) != 0 || ml.nvmlDeviceGetClockInfo(device, NVML_MEMORY, &memory) != 0)
+  if (!device || ml.nvmlDeviceGetClockInfo(device, NVML_SM, &sm) != 0 ||
+      ml.nvmlDeviceGetClockInfo(device, NVML_MEMORY, &memory) != 0)
     return 0;
   snprintf(ret_text, size, "SM %u MHz, memory %u MHz", sm, memory);
   return 1;

@@ -484,3 +484,13 @@ def test_a_slow_clock_is_noticed(place):
     assert cell["status"] == "ok"
     said = json.dumps([cell["facts"], cell["log"]])
     assert re.search(r"[1-9]\d* runs discarded for an SM clock below 75 %", said), said
+
+
+def test_a_coarse_timer_is_no_slow_clock(place):
+    """Where the device's timer stands still for a millisecond, a short span on it says nothing of the SM clock. (Its times do not:
+    sleep's verification would refuse them.)"""
+    result = place.run(matrix(["prime: {n: 20000, cost: variable}"], "[cuda: {timing: isolated}]"), "timer-step=1000000")
+    cell = result.cells[0]
+    assert cell["status"] == "ok"
+    assert cell["facts"]["device clock"].endswith("in steps of 1000000 ns")
+    assert not [name for name in cell["facts"] if "discarded" in name], cell["facts"]

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A stand-in for NVML: one GPU, and a part of it (MIG), which has a UUID of its own and of which NVML tells no clocks. */
+ * A stand-in for NVML: one GPU, and a part of it (MIG), which has a UUID of its own and of which NVML tells no clocks.
+ */
 #include <benchhost/plugin.h>
 #include <stdio.h>
 #include <string.h>

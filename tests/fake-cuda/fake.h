@@ -33,6 +33,7 @@ typedef enum {
   FAULT_LOAD_WAITS,
   FAULT_VERSION,
   FAULT_PINNED,
+  FAULT_TIMER_STEP,
   FAULTS
 } fake_fault_kind;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What plugins/cuda asks of NVML and NVRTC, on stand-ins of both: machines without a GPU have no NVML, and on those that
- * tests run on the loader finds NVRTC's other half by itself. */
+ * What plugins/cuda asks of NVML and NVRTC, on stand-ins of both: machines without a GPU have no NVML, and on those
+ * that tests run on the loader finds NVRTC's other half by itself. */
 #include "api.h"
 
 #include <glib.h>

@@ -118,6 +118,7 @@ static const struct {
     [FAULT_LOAD_WAITS] = {"load-waits", 1},
     [FAULT_VERSION] = {"version", FAKE_DRIVER_VERSION},
     [FAULT_PINNED] = {"pinned", 0},
+    [FAULT_TIMER_STEP] = {"timer-step", 1},
 };
 static fake_fault faults[FAULTS];
 

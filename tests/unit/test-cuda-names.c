@@ -18,7 +18,8 @@
 
 /* ---- Sizes first: with the names of our types still ours ---- */
 
-#define SAME_SIZE(OURS, THEIRS) _Static_assert(sizeof(OURS) == sizeof(THEIRS) && _Alignof(OURS) == _Alignof(THEIRS), #THEIRS)
+#define SAME_SIZE(OURS, THEIRS)                                                                                        \
+  _Static_assert(sizeof(OURS) == sizeof(THEIRS) && _Alignof(OURS) == _Alignof(THEIRS), #THEIRS)
 SAME_SIZE(cu_result, CUresult);
 SAME_SIZE(cu_device, CUdevice);
 SAME_SIZE(cu_device_attribute, CUdevice_attribute);
