@@ -113,6 +113,19 @@ def test_a_check_is_ended(tmp_path, double):
     assert "ended after 3 s" in (tmp_path / "out" / "launches.log").read_text()
 
 
+def test_nvrtc_as_a_wheel(tmp_path):
+    """Where CUDA came with PyTorch, its libraries are beside Python's packages, and no loader knows them."""
+    nvrtc = tmp_path / "site" / "nvidia" / "cu99" / "lib" / "libnvrtc.so.99"
+    nvrtc.parent.mkdir(parents=True)
+    shutil.copy(plugins.BUILD / "tests" / "fake-cuda" / "libfake-nvrtc.so", nvrtc)
+    env = {"BENCHHOST_CUDA_DRIVER": DOUBLE, "BENCHHOST_NVRTC": tmp_path / "none.so"}
+    without = rows(run_all(tmp_path / "out", "found", **env))
+    found = rows(run_all(tmp_path / "out", "found", PYTHONPATH=tmp_path / "site", **env))
+    assert without["found"][0] == "FAILED" and "no NVRTC" in without["found"][1]
+    assert found["found"][0] == found["describe"][0] == "passed", found
+    assert f"BENCHHOST_NVRTC={nvrtc}" in (tmp_path / "out" / "machine.log").read_text()
+
+
 @pytest.mark.parametrize("tool,errors,expected", [("memcheck", 0, "passed"), ("memcheck", 2, "FAILED"), ("initcheck", 2, "look")])
 def test_what_a_sanitizer_says(tmp_path, double, tool, errors, expected):
     stub = tmp_path / "bin" / "compute-sanitizer"

@@ -3,6 +3,7 @@
  * that tests run on the loader finds NVRTC's other half by itself. */
 #include "api.h"
 
+#include <dlfcn.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static void test_nvrtc_from_a_folder(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  if (!dlopen(g_getenv("FAKE_NVML"), RTLD_NOW | RTLD_LOCAL)) /* by its SONAME it is the real one from now on */
+    g_error("%s", dlerror());
   g_test_add_func("/cuda-companions/nvml", test_nvml);
   g_test_add_func("/cuda-companions/nvml-of-a-part", test_nvml_of_a_part);
   g_test_add_func("/cuda-companions/nvml-of-another-device", test_nvml_of_another_device);
