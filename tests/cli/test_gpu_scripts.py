@@ -140,9 +140,9 @@ def test_what_a_sanitizer_says(tmp_path, double, tool, errors, expected):
 
 # ---- The judge ----
 
-def judged(tmp_path, cells, *options):
+def judged(tmp_path, cells, *options, end=({"type": "end", "interrupted": False},)):
     journal = tmp_path / "journal.jsonl"
-    journal.write_text("".join(json.dumps(cell) + "\n" for cell in cells))
+    journal.write_text("".join(json.dumps(line) + "\n" for line in [*cells, *end]))
     done = script("judge.py", journal, *options)
     return done.returncode, done.stdout.strip()
 
@@ -173,6 +173,13 @@ def test_the_judge(tmp_path, cells, options, passes):
     code, words = judged(tmp_path, cells, *options)
     assert code == (0 if passes else 1), words
     assert words
+
+
+def test_half_a_run_is_none(tmp_path):
+    assert judged(tmp_path, [cell()])[0] == 0
+    for end in (), ({"type": "end", "interrupted": True},):
+        code, words = judged(tmp_path, [cell()], end=end)
+        assert code == 1 and "did not come to its end" in words
 
 
 # ---- The bundle ----

@@ -4,7 +4,7 @@
 
 Usage: judge.py JOURNAL [--backend NAME] [--may STATUS:REGEX ...] [--must STATUS:REGEX ...] [--no-fact REGEX ...] [--double]
 
-Every cell must be `ok`, but those of which --may or --must (of "LABEL: REASON") says otherwise; each --must must be met. At least
+The run has come to its end. Every cell must be `ok`, but those of which --may or --must (of "LABEL: REASON") says otherwise; each --must must be met. At least
 one cell of the backend is ok, and each of its ok cells has a GPU's name among its facts: no test double's, unless --double says so."""
 import argparse
 import collections
@@ -47,8 +47,11 @@ def main():
     options = parser.parse_args()
     if not options.journal.exists():
         sys.exit("no journal")
-    cells = [c for c in map(json.loads, options.journal.read_text().splitlines()) if c["type"] == "cell"]
+    lines = [json.loads(line) for line in options.journal.read_text().splitlines()]
+    cells = [line for line in lines if line["type"] == "cell"]
     found = complaints(cells, options)
+    if not lines or lines[-1]["type"] != "end" or lines[-1].get("interrupted"):
+        found.insert(0, "the run did not come to its end")
     counts = collections.Counter(c["status"] for c in cells)
     text = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no cells"
     more = "" if len(found) < 2 else f" (and {len(found) - 1} more)"
