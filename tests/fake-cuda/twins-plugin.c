@@ -15,10 +15,11 @@ static void bh_cuda_stamp(void **argument) {
 
 static void bh_cuda_step(void **argument) {
   uint64_t *out = *(uint64_t **)argument[0], first = bh_twin_clock_ns(), now, step = 0;
-  for (int edges = 0; edges < 2;) {
+  for (int edges = 0; edges < 5;) {
     if ((now = bh_twin_clock_ns()) == first)
       continue;
-    step = now - first;
+    if (!step || now - first < step)
+      step = now - first;
     first = now;
     edges++;
   }
