@@ -133,8 +133,8 @@ double clock_share(const dev_lane *lane) {
   return hertz / (1e3 * lane->device->clock_khz);
 }
 
-/* Some timers stand still for a microsecond, and are said to for a millisecond. The least of a few steps: others may have
- * had the device meanwhile. */
+/* Some timers stand still for a microsecond, and are said to for a millisecond. The least of a few steps: others may
+ * have had the device meanwhile. */
 static bh_status find_step(dev_lane *lane) {
   int64_t limit_cycles = STEP_CYCLES;
   void *arguments[] = {&lane->clock->stamps_at, &limit_cycles};
