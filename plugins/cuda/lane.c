@@ -101,8 +101,10 @@ static bh_status lane_open(const bh_host *h, const bh_value *values, uint32_t in
     cuda_device_facts(h, lane->device);
     lane->device->described = 1;
   }
-  if (index == 0)
+  if (index == 0) {
     h->fact(h, "timing", "%s", timings[lane->timing]);
+    cuda_cache_fact(h, values, count, lane->device);
+  }
   lane->opened_ns = lane->clocks_ns = h->now_ns();
   *ret_lane = lane;
   return BH_OK;

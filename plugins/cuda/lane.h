@@ -119,6 +119,8 @@ bh_status cuda_free_bytes(const bh_host *, const bh_value *values, uint32_t inde
 bh_status cuda_device_take(const bh_host *, const bh_value *values, uint32_t index, cuda_device **ret_device);
 void cuda_device_give(cuda_device *);
 void cuda_device_facts(const bh_host *, cuda_device *);
+/* The last cache of all devices that `count` lanes are on, `first` being the first one's. */
+void cuda_cache_fact(const bh_host *, const bh_value *values, uint32_t count, const cuda_device *first);
 /* Clocks and what holds them down, as facts; `when`: "before", "after". */
 void cuda_device_clocks(const bh_host *, const cuda_device *, const char *when);
 /* "1.5 GiB" */
