@@ -32,7 +32,7 @@ extern "C" {
 
 #define BH_MAGIC UINT32_C(0x31484842) /* "BHH1" */
 #define BH_ABI_MAJOR 0u
-#define BH_ABI_MINOR 2u
+#define BH_ABI_MINOR 3u
 #define BH_ABI ((BH_ABI_MAJOR << 16) | BH_ABI_MINOR)
 #define BH_UNBOUNDED 1e300 /* a parameter's limit: none */
 
