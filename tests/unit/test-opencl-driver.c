@@ -214,9 +214,9 @@ static int32_t enqueue_marker(cl_command_queue q, uint32_t n, const cl_event *wa
   return commanded("clEnqueueMarkerWithWaitList", event);
 }
 static int32_t enqueue_barrier(cl_command_queue q, uint32_t n, const cl_event *waits, cl_event *event) {
-  (void)q, (void)event;
+  (void)q;
   g_assert_true(n == 1 && waits[0]);
-  return called("clEnqueueBarrierWithWaitList");
+  return commanded("clEnqueueBarrierWithWaitList", event);
 }
 static cl_event create_event(cl_context c, int32_t *error) {
   (void)c;
@@ -246,6 +246,14 @@ static int32_t set_callback(cl_event event, int32_t type, void (*call)(cl_event,
 }
 static int32_t release_event(cl_event event) {
   return gone(event);
+}
+static gint32 last_status; /* of the queue's last command */
+static int32_t event_info(cl_event event, uint32_t what, size_t bytes, void *into, size_t *ret_bytes) {
+  (void)event, (void)ret_bytes;
+  g_assert_cmpuint(what, ==, CL_EVENT_COMMAND_EXECUTION_STATUS);
+  g_assert_cmpuint(bytes, ==, 4);
+  *(gint32 *)into = last_status;
+  return called("clGetEventInfo");
 }
 static int32_t profiling(cl_event event, uint32_t what, size_t bytes, void *into, size_t *ret_bytes) {
   (void)event, (void)ret_bytes;
@@ -292,6 +300,7 @@ static const ocl_functions table = {
     .clSetUserEventStatus = set_event,
     .clSetEventCallback = set_callback,
     .clReleaseEvent = release_event,
+    .clGetEventInfo = event_info,
     .clGetEventProfilingInfo = profiling,
     .clFlush = flush,
     .clFinish = finish,
@@ -306,7 +315,7 @@ static dev_lane begin(guint fail_at, gint32 error) {
   memset(&world, 0, sizeof world);
   world.fail_at = fail_at;
   world.error = error;
-  stream_status = CL_COMPLETE;
+  stream_status = last_status = CL_COMPLETE;
   return (dev_lane){
       .head = {&host, 0, 1},
       .cl = &table,
@@ -319,10 +328,7 @@ static dev_lane begin(guint fail_at, gint32 error) {
 static void end(dev_lane *lane) {
   world.fail_at = 0;
   finish(NULL);
-  if (lane->first)
-    release_event(lane->first);
-  if (lane->last)
-    release_event(lane->last);
+  ocl_queue_close(lane);
   ocl_memory_close(lane);
   ocl_code_close(lane);
   g_assert_cmpuint(world.live, ==, 0);
@@ -417,16 +423,65 @@ static void test_late_memory(void) {
   end(&lane);
 }
 
-/* The stream failed before it came to a host function: that is not called, and what waits for it is told. */
+/* The stream failed before it came to a host function: that is not called, what waits for it is told, and the run fails
+ * whether or not the driver carries the failure on to what was enqueued behind it. */
 static void test_failed_stream(void) {
+  for (guint carried = 0; carried < 2; carried++) {
+    dev_lane lane = begin(0, 0);
+    g_assert_cmpint(ocl_host_func(&lane, work, &world), ==, BH_OK);
+    stream_status = CL_OUT_OF_RESOURCES;
+    last_status = carried ? -14 : CL_COMPLETE;
+    set_events = 0;
+    g_assert_cmpint(ocl_finish(&lane), ==, BH_FAIL);
+    g_assert_cmpstr(world.reason, ==, "the queue failed before a host function: CL_OUT_OF_RESOURCES (-5)");
+    g_assert_cmpuint(world.works, ==, 0);
+    g_assert_cmpuint(set_events, ==, 1);
+    end(&lane);
+  }
+}
+
+/* The callback of a queue that failed may come when the lane is closed. */
+static void test_late_callback(void) {
   dev_lane lane = begin(0, 0);
   g_assert_cmpint(ocl_host_func(&lane, work, &world), ==, BH_OK);
+  ocl_queue_close(&lane);
+  g_assert_null(lane.fate);
   stream_status = CL_OUT_OF_RESOURCES;
-  set_events = 0;
-  g_assert_cmpint(ocl_finish(&lane), ==, BH_OK);
+  end(&lane); /* calls it */
+  g_assert_null(waiting.call);
   g_assert_cmpuint(world.works, ==, 0);
-  g_assert_cmpuint(set_events, ==, 1);
-  end(&lane);
+}
+
+/* clFinish says nothing, the last command's status does: with the device's words, and figures where it is about memory.
+ */
+static void test_failed_command(void) {
+  const struct {
+    gint32 status;
+    bh_status expected;
+    const char *reason;
+  } cases[] = {
+      {CL_OUT_OF_RESOURCES, BH_FAIL, "the queue's last command failed: CL_OUT_OF_RESOURCES (-5)"},
+      {-9999, BH_FAIL, "the queue's last command failed: an error of the driver's own (-9999)"},
+      {CL_MEM_OBJECT_ALLOCATION_FAILURE, BH_OUT_OF_MEMORY,
+       "the queue's last command failed: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4): buffers of 256 bytes were made on a "
+       "device of 1000000"},
+  };
+  for (guint profile = 0; profile < 2; profile++)
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+      dev_lane lane = begin(0, 0);
+      dev_memory *memory = NULL;
+      lane.profile = (int)profile;
+      g_assert_cmpint(ocl_alloc(&lane, 256, &memory), ==, BH_OK);
+      g_assert_cmpint(ocl_finish(&lane), ==, BH_OK); /* nothing was enqueued yet */
+      g_assert_cmpint(ocl_run_begin(&lane, 0, NULL), ==, BH_OK);
+      g_assert_cmpint(ocl_fill(&lane, memory, 0, 7, 256), ==, BH_OK);
+      g_assert_cmpint(ocl_run_enqueued(&lane, 0), ==, BH_OK);
+      g_assert_cmpint(ocl_finish(&lane), ==, BH_OK);
+      last_status = cases[i].status;
+      g_assert_cmpint(ocl_finish(&lane), ==, cases[i].expected);
+      g_assert_cmpstr(world.reason, ==, cases[i].reason);
+      end(&lane);
+    }
 }
 
 /* What did not compile is tried again, not taken for compiled. */
@@ -447,6 +502,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/opencl-driver/every-failure", test_every_failure);
   g_test_add_func("/opencl-driver/late-memory", test_late_memory);
   g_test_add_func("/opencl-driver/failed-stream", test_failed_stream);
+  g_test_add_func("/opencl-driver/late-callback", test_late_callback);
+  g_test_add_func("/opencl-driver/failed-command", test_failed_command);
   g_test_add_func("/opencl-driver/failed-compile", test_failed_compile);
   return g_test_run();
 }
