@@ -45,10 +45,10 @@ struct dev_lane {
   cl_command_queue queue;
   uint32_t group_size, groups; /* options; 0: the driver's choice */
   int profile;
-  int timing;     /* 1: inside a run, and profiled */
-  cl_event first; /* command of a profiled run */
-  cl_event last;  /* command of the queue, unless that is `first` */
-  ocl_fate *fate; /* NULL until a host function is a callback */
+  int timing;           /* 1: inside a run, and profiled */
+  cl_event first, last; /* of a profiled run's commands; last is NULL where there was one alone */
+  cl_event newest;      /* of all others; NULL while `last`, or `first`, is newer */
+  ocl_fate *fate;       /* NULL until a host function is a callback */
   dev_memory *memory;
   dev_code *codes;
   ocl_pin *pins;

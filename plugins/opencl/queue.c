@@ -18,7 +18,7 @@ static void let_go(ocl_fate *fate) {
     free(fate);
 }
 
-/* ---- Events: the last command's is kept, and the first one's of a profiled run ---- */
+/* ---- Events: the newest command's is kept, and the first and the last one's of a profiled run ---- */
 
 static void forget(const dev_lane *lane, cl_event *event) {
   if (*event)
@@ -39,17 +39,17 @@ static bh_status failed(const dev_lane *lane, const char *call, int32_t error) {
 bh_status ocl_enqueued(dev_lane *lane, const char *call, int32_t error, cl_event event) {
   if (error != CL_SUCCESS)
     return failed(lane, call, error);
-  forget(lane, &lane->last);
-  if (lane->timing && !lane->first)
-    lane->first = event;
-  else
-    lane->last = event;
+  cl_event *place = !lane->timing ? &lane->newest : lane->first ? &lane->last : &lane->first;
+  forget(lane, &lane->newest); /* not newest any more */
+  forget(lane, place);
+  *place = event;
   return BH_OK;
 }
 
 bh_status ocl_run_begin(dev_lane *lane, uint32_t loop, int *ret_replayed) {
   (void)loop, (void)ret_replayed;
-  forget(lane, &lane->first); /* of a run that failed */
+  forget(lane, &lane->first); /* of a run that was not asked for its time: it failed, or was a member's */
+  forget(lane, &lane->last);
   lane->timing = lane->profile;
   return BH_OK;
 }
@@ -83,7 +83,7 @@ bh_status ocl_run_end(dev_lane *lane, uint32_t loop) {
 /* clFinish need not say that a command failed; the commands behind one that failed fail too, so the last one's status
  * does. */
 static bh_status check_commands(const dev_lane *lane) {
-  cl_event last = lane->last ? lane->last : lane->first;
+  cl_event last = lane->newest ? lane->newest : lane->last ? lane->last : lane->first;
   int32_t status = CL_COMPLETE, before = lane->fate ? atomic_load(&lane->fate->error) : CL_SUCCESS;
   if (before != CL_SUCCESS)
     return failed(lane, "the queue failed before a host function", before);
@@ -103,6 +103,7 @@ bh_status ocl_finish(dev_lane *lane) {
 void ocl_queue_close(dev_lane *lane) {
   forget(lane, &lane->first);
   forget(lane, &lane->last);
+  forget(lane, &lane->newest);
   let_go(lane->fate);
   lane->fate = NULL;
 }
