@@ -269,6 +269,7 @@ JsonObject *bh_cell_line_new(const BhCell *cell, guint round, const BhOutcome *o
   for (guint i = 0; i < G_N_ELEMENTS(null_keys); i++)
     set_from(line, result, null_keys[i], json_node_new(JSON_NODE_NULL));
   set_from(line, result, "phases_ns", empty(JSON_NODE_OBJECT));
+  set_from(line, result, "cold_phases", empty(JSON_NODE_OBJECT));
   set_from(line, result, "worker_phases", empty(JSON_NODE_OBJECT));
   set_from(line, result, "throughput", json_node_new(JSON_NODE_NULL));
   set_from(line, result, "cost", json_node_new(JSON_NODE_NULL));

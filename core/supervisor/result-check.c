@@ -29,6 +29,7 @@ static const Rule rules[] = {
     {"workers", INT, TRUE},          {"placement", ARRAY, TRUE},
     {"footprint_bytes", INT, TRUE},  {"flags", TEXTS, TRUE},
     {"kernels", ARRAY, TRUE},        {"log", TEXTS, TRUE},
+    {"cold_phases", OBJECT, TRUE},
 };
 
 static gboolean is_number(JsonNode *node) {

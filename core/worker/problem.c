@@ -63,6 +63,20 @@ static gboolean role_fits(bh_role whole, bh_role use) {
   return FALSE;
 }
 
+/* Parts by worker are written by their worker alone; a later loop may read all of them. */
+static gboolean split_fits(const bh_region *region, const bh_use *use) {
+  if (region->split != BH_BY_WORKER || use->split == BH_BY_WORKER)
+    return (region->split == BH_BY_WORKER) == (use->split == BH_BY_WORKER);
+  return use->split == BH_WHOLE && use->role == BH_IN;
+}
+
+static gboolean writes_part(const bh_use *uses, guint n, guint region) {
+  for (guint i = 0; i < n; i++)
+    if (uses[i].region == region && uses[i].role != BH_IN)
+      return TRUE;
+  return FALSE;
+}
+
 static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *uses, guint n, GError **error) {
   if (n > BH_MAX_USES)
     REFUSE("%s uses %u regions; the most is %d", who, n, BH_MAX_USES);
@@ -76,8 +90,13 @@ static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *u
       REFUSE("%s: uses region %s in a role that its own role does not allow", who, r->name);
     if (uses[i].split == BH_BY_ITEM && !uses[i].stride_bytes && !uses[i].slice)
       REFUSE("%s: region %s BY_ITEM needs `stride_bytes` or `slice`", who, r->name);
-    if ((uses[i].split == BH_BY_WORKER) != (r->split == BH_BY_WORKER) && r->role != BH_SCRATCH)
-      REFUSE("%s: region %s must be BH_BY_WORKER in both the region and the use", who, r->name);
+    if (r->role != BH_SCRATCH && !split_fits(r, &uses[i]))
+      REFUSE("%s: region %s is BH_BY_WORKER in only one of the region and the use (all parts may be read as BH_IN and "
+             "BH_WHOLE)",
+             who, r->name);
+    if (r->split == BH_BY_WORKER && uses[i].split == BH_WHOLE && writes_part(uses, n, uses[i].region))
+      REFUSE("%s: reads all parts of region %s and writes its own: others would see it half done; use two loops", who,
+             r->name);
   }
   return TRUE;
 }
@@ -304,8 +323,10 @@ guint64 bh_problem_footprint(const bh_problem *problem, const bh_needs *needs) {
   for (guint i = 0; i < problem->n_regions; i++) {
     const bh_region *r = &problem->regions[i];
     total = add(total, bh_problem_view_bytes(problem, i, needs->workers));
-    if (r->role == BH_SCRATCH || r->role == BH_REDUCE || (needs->copies && used_whole(problem, i)))
+    if (r->role == BH_SCRATCH || r->role == BH_REDUCE)
       total = add(total, mul(r->bytes, needs->workers));
+    else if (needs->copies && used_whole(problem, i))
+      total = add(total, mul(bh_problem_view_bytes(problem, i, needs->workers), needs->workers));
     else if (needs->copies || r->role == BH_INOUT) /* slices together make one more copy; INOUT: what restores it */
       total = add(total, r->bytes);
   }

@@ -215,6 +215,8 @@ JsonObject *bh_record_new(BhSession *s, bh_status status, const BhSampling *samp
       json_object_set_string_member(record, "primary_reason", reason);
   }
   add_model(record, s);
+  if (s->cold_phases)
+    json_object_set_member(record, "cold_phases", json_node_copy(s->cold_phases));
   json_object_set_member(record, "worker_phases", bh_arena_worker_phases(s->arena));
   gboolean misplaced;
   JsonNode *placement = bh_arena_placement(s->arena, &misplaced);

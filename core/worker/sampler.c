@@ -240,6 +240,8 @@ bh_status bh_sampler_run(BhSession *s, BhSampling *ret) {
                       .resolution_ns = bh_clock_resolution_ns()};
   const guint64 target_ns = MAX((guint64)MAX(m->min_sample_ns, 0), 1000 * ret->resolution_ns);
   bh_status status = run_cold(s, ret);
+  s->cold_phases = bh_arena_worker_phases(s->arena);
+  bh_arena_forget_phases(s->arena);
   if (status != BH_OK || bh_arena_cancelled(s->arena))
     return status;
   bh_session_begin(s, BH_PHASE_WARMUP);

@@ -413,6 +413,7 @@ void bh_session_free(BhSession *s) {
     free(s->pristine[i]);
   g_free(s->pristine);
   g_free(s->input_sums);
+  g_clear_pointer(&s->cold_phases, json_node_unref);
   g_free(s->view);
   g_free(s->view_bytes);
   bh_problem_free(s->problem);

@@ -42,6 +42,7 @@ typedef struct {
   guint64 sample;       /* counts runs of bh_session_prepare: seeds the poison */
   guint64 poison;       /* the word in place now */
   guint64 footprint_bytes;
+  JsonNode *cold_phases; /* what workers reported by `phase` up to the end of the first run; NULL: there was none */
   guint64 phase_ns[BH_N_PHASES];
   gboolean phase_seen[BH_N_PHASES];
   void (*on_phase)(BhPhase phase); /* told when one starts; may be NULL */

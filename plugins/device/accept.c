@@ -96,27 +96,33 @@ static uint64_t least_parts(const bh_problem *problem, const bh_kernel *kernel) 
   return bytes;
 }
 
-/* Device memory of one lane. */
-static bh_status lane_bytes(const bh_host *h, const bh_problem *problem, uint32_t lane, uint32_t count,
-                            uint64_t *ret_bytes) {
+/* What all programs take on one lane; BH_UNSUPPORTED: one refuses the problem. */
+static bh_status program_bytes(const bh_host *h, const bh_problem *problem, bh_footprint *ret_footprint) {
+  *ret_footprint = (bh_footprint){0};
+  for (uint32_t l = 0; l < problem->n_loops; l++) {
+    const bh_program *program = problem->kernels[problem->loops[l].kernel].program;
+    bh_footprint own = {0};
+    if (!program || !program->footprint)
+      continue;
+    bh_status status = program->footprint(h, problem, l, &own);
+    if (status != BH_OK)
+      return status;
+    ret_footprint->device_bytes += own.device_bytes;
+    ret_footprint->host_bytes += own.host_bytes;
+  }
+  return BH_OK;
+}
+
+/* Device memory of one lane, besides its programs'. */
+static uint64_t lane_bytes(const bh_problem *problem, uint32_t lane, uint32_t count) {
   uint64_t bytes = 0;
   for (uint32_t r = 0; r < problem->n_regions; r++) {
     dev_range held = dev_held(problem, r, lane, count);
     bytes += bh_regions_round(held.end - held.at);
   }
-  for (uint32_t l = 0; l < problem->n_loops; l++) {
-    const bh_kernel *kernel = &problem->kernels[problem->loops[l].kernel];
-    uint64_t own = 0;
-    bytes += least_parts(problem, kernel);
-    if (!kernel->program || !kernel->program->footprint)
-      continue;
-    bh_status status = kernel->program->footprint(h, problem, l, &own);
-    if (status != BH_OK)
-      return status;
-    bytes += own;
-  }
-  *ret_bytes = bytes;
-  return BH_OK;
+  for (uint32_t l = 0; l < problem->n_loops; l++)
+    bytes += least_parts(problem, &problem->kernels[problem->loops[l].kernel]);
+  return bytes;
 }
 
 /* Parts that come back to be joined, in host memory. */
@@ -133,13 +139,11 @@ static uint64_t joined_bytes(const bh_problem *problem) {
 
 /* The lane that is worst off decides: the host compares two numbers. */
 static bh_status check_memory(const dev_driver *driver, const bh_host *h, const bh_value *values,
-                              const bh_problem *problem, bh_needs *ret_needs) {
+                              const bh_problem *problem, uint64_t programs_bytes, bh_needs *ret_needs) {
   uint64_t worst = 0;
   for (uint32_t i = 0; i < ret_needs->workers; i++) {
-    uint64_t needs = 0, has = 0;
-    bh_status status = lane_bytes(h, problem, i, ret_needs->workers, &needs);
-    if (status == BH_OK)
-      status = driver->free_bytes(h, values, i, ret_needs->workers, &has);
+    uint64_t needs = lane_bytes(problem, i, ret_needs->workers) + programs_bytes, has = 0;
+    bh_status status = driver->free_bytes(h, values, i, ret_needs->workers, &has);
     if (status != BH_OK)
       return status;
     uint64_t lacks = needs > has ? needs - has : 0;
@@ -155,15 +159,18 @@ static bh_status check_memory(const dev_driver *driver, const bh_host *h, const 
 bh_status dev_accept(const dev_driver *driver, const bh_host *h, const bh_value *values, const bh_problem *problem,
                      bh_needs *ret_needs) {
   uint32_t least = problem->min_members ? problem->min_members : 1;
+  bh_footprint programs;
   bh_status status = driver->count(h, values, problem->member ? least : 0, &ret_needs->workers);
   if (status == BH_OK && problem->member)
     status = bh_regions_check_team(h, problem, ret_needs->workers);
   for (uint32_t l = 0; l < problem->n_loops && status == BH_OK; l++)
     status = check_kernel(h, problem, &problem->kernels[problem->loops[l].kernel], ret_needs->workers);
+  if (status == BH_OK)
+    status = program_bytes(h, problem, &programs);
   if (status != BH_OK)
     return status;
-  ret_needs->host_bytes = ret_needs->workers * joined_bytes(problem);
+  ret_needs->host_bytes = ret_needs->workers * (joined_bytes(problem) + programs.host_bytes);
   if (problem->member)
     ret_needs->host_bytes += dev_team_bytes(problem, ret_needs->workers);
-  return check_memory(driver, h, values, problem, ret_needs);
+  return check_memory(driver, h, values, problem, programs.device_bytes, ret_needs);
 }

@@ -66,8 +66,10 @@ static bh_status find_entry(dev_lane *lane, const bh_kernel *kernel, dev_code *c
 }
 
 static bh_status new_code(dev_lane *lane, const bh_kernel *kernel, cl_program shared, dev_code *code) {
-  uint64_t began = lane->head.host->now_ns();
+  const bh_host *h = lane->head.host;
+  uint64_t began = h->now_ns();
   bh_status status = BH_OK;
+  h->phase(h, lane->head.index, "jit");
   code->source = kernel->source;
   code->entry = kernel->entry;
   code->program = shared;
@@ -76,7 +78,8 @@ static bh_status new_code(dev_lane *lane, const bh_kernel *kernel, cl_program sh
     status = build(lane, kernel, &code->program);
   if (status == BH_OK)
     status = find_entry(lane, kernel, code);
-  lane->compile_ns += lane->head.host->now_ns() - began;
+  h->phase(h, lane->head.index, NULL);
+  lane->jit_ns += h->now_ns() - began;
   return status;
 }
 
@@ -103,7 +106,7 @@ bh_status ocl_compile(dev_lane *lane, const bh_kernel *kernel, dev_code **ret_co
     return status;
   }
   if (lane->head.index == 0)
-    lane->head.host->fact(lane->head.host, "compiling", "%.1f ms", (double)lane->compile_ns * 1e-6);
+    lane->head.host->fact(lane->head.host, "jit", "%.1f ms", (double)lane->jit_ns * 1e-6);
   *ret_code = code;
   return BH_OK;
 }

@@ -52,7 +52,7 @@ struct dev_lane {
   dev_memory *memory;
   dev_code *codes;
   ocl_pin *pins;
-  uint64_t used_bytes, compile_ns;
+  uint64_t used_bytes, jit_ns;
 };
 
 /* ---- library.c ---- */

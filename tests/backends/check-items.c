@@ -11,10 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROLES, CHAIN, RAGGED, NOTHING, TIRED, DIE, WHOLE_OUT, DEVICE_ONLY, TWO_WRITERS };
+enum { ROLES, CHAIN, RAGGED, NOTHING, TIRED, DIE, WHOLE_OUT, DEVICE_ONLY, TWO_WRITERS, SEEN };
 enum { P_CASE, P_N, P_MIN_CHUNK };
 static const bh_param params[] = {{"case", BH_CHOICE, "roles",
-                                   "roles|chain|ragged|nothing|tired|die|whole-out|device-only|two-writers", NULL,
+                                   "roles|chain|ragged|nothing|tired|die|whole-out|device-only|two-writers|seen", NULL,
                                    "which promise is checked", 0, 0, NULL, NULL},
                                   {"n", BH_INT, "1000", NULL, "items", "items", 0, 1e9, NULL, NULL},
                                   {"min-chunk", BH_INT, "1", NULL, "items", "the loops' min_chunk", 0, 1e9, NULL, NULL},
@@ -146,6 +146,22 @@ static void second_half(const bh_args *args, uint64_t begin, uint64_t end) {
     out[2 * i + 1] = ~mix(i);
 }
 
+/* Each worker notes its items in its own part, so that noting them again changes nothing: the largest number, and which
+ * remainders there were. The next loop's items read all parts. */
+static void note_own(const bh_args *args, uint64_t begin, uint64_t end) {
+  uint64_t *part = args->region[0];
+  for (uint64_t i = begin; i < end; i++)
+    part[0] = part[0] > mix(i) ? part[0] : mix(i), part[1] |= UINT64_C(1) << i % 64;
+}
+static void read_all(const bh_args *args, uint64_t begin, uint64_t end) {
+  const uint64_t *parts = args->region[0];
+  uint64_t *out = args->region[1], most = 0, seen = 0;
+  for (uint32_t w = 0; w < args->workers; w++)
+    most = most > parts[2 * w] ? most : parts[2 * w], seen |= parts[2 * w + 1];
+  for (uint64_t i = begin; i < end; i++)
+    out[i] = most + i * seen;
+}
+
 static void add_words(void *into, const void *part, uint64_t bytes) {
   for (uint64_t i = 0; i < bytes / 8; i++)
     ((uint64_t *)into)[i] += ((const uint64_t *)part)[i];
@@ -241,6 +257,11 @@ static bh_status check_open(const bh_host *h, const bh_value *values, bh_problem
     LOOP(first_half, {0, BH_OUT, BH_BY_ITEM, 16});
     LOOP(second_half, {0, BH_OUT, BH_BY_ITEM, 16});
     break;
+  case SEEN:
+    ADD(REGION(BH_INOUT, BH_BY_WORKER, 16), REGION(BH_OUT, BH_WHOLE, bytes));
+    LOOP(note_own, {0, BH_INOUT, BH_BY_WORKER});
+    LOOP(read_all, {0, BH_IN, BH_WHOLE}, {1, BH_OUT, BH_BY_ITEM, 8});
+    break;
   default:
     ADD(REGION(BH_OUT, BH_WHOLE, bytes));
     LOOP(c->which == DIE ? die_kernel : c->which == NOTHING ? nothing_kernel : NULL, {0, BH_OUT, BH_BY_ITEM, 8});
@@ -259,6 +280,8 @@ static bh_status check_fill(void *state, void *const *region, uint32_t workers) 
       ((uint64_t *)region[R_TABLE])[i] = i * i;
     memset(region[R_FAULTS], 0, 24 * workers);
   }
+  if (c->which == SEEN)
+    memset(region[0], 0, 16 * workers);
   if (c->which == RAGGED)
     for (uint64_t w = 0; w < ragged_start(n); w++)
       ((uint64_t *)region[0])[w] = mix(w);
@@ -304,12 +327,23 @@ static bh_status verify_roles(check *c, void *const *region, uint32_t workers) {
   return BH_OK;
 }
 
+static bh_status verify_seen(check *c, const uint64_t *out) {
+  uint64_t n = c->params.n, most = 0;
+  for (uint64_t i = 0; i < n; i++)
+    most = most > mix(i) ? most : mix(i);
+  for (uint64_t i = 0; i < n; i++)
+    EXPECT("all parts", i, out[i], most + i * (n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX));
+  return BH_OK;
+}
+
 static bh_status check_verify(void *state, void *const *region, uint32_t workers) {
   check *c = state;
   uint64_t n = c->params.n, all = 0;
   const uint64_t *out = c->which == CHAIN ? region[2] : region[0];
   if (c->which == ROLES)
     return verify_roles(c, region, workers);
+  if (c->which == SEEN)
+    return verify_seen(c, region[1]);
   for (uint64_t i = 0; i < n; i++)
     all ^= mix(i);
   if (c->which == CHAIN && n)

@@ -69,7 +69,7 @@ def pair(check, variant, *texts):
 
 @on_every_backend
 @pytest.mark.parametrize("n", [0, 1, 2, 1003])
-@pytest.mark.parametrize("case", ["roles", "chain", "ragged", "two-writers"])
+@pytest.mark.parametrize("case", ["roles", "chain", "ragged", "two-writers", "seen"])
 def test_items(case, n, variant):
     for min_chunk in 1, 16, 5000:
         texts = [f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=4"]

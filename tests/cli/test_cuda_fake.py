@@ -421,6 +421,8 @@ def test_timing(place, timing, graph):
     assert [(c["status"], c["reason"]) for c in result.cells] == [("ok", None)] * 2
     for cell in result.cells:
         assert cell["facts"]["timing"].startswith(timing)
+        phases = cell["cold_phases"]
+        assert ("graph" in phases) == (graph == "yes") and 0 < phases["jit"]["ns"] <= cell["phases_ns"]["open"]
         assert cell["metrics"]["device time"]["median"] > 0
     for process in workers(result.calls):
         names = collections.Counter(call.name for call in process)

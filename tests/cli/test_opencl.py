@@ -117,7 +117,9 @@ def test_facts_and_device_time(tmp_path, pocl):
     facts = cell["facts"]
     assert facts["platform"] == "Portable Computing Language"
     assert facts["driver"] and facts["device"] and facts["device version"].startswith("OpenCL ")
-    assert re.fullmatch(r"[\d.]+ ms", facts["compiling"])
+    assert re.fullmatch(r"[\d.]+ ms", facts["jit"])
+    jit = cell["cold_phases"]["jit"]
+    assert jit["count"] == 1 and 0 < jit["ns"] <= cell["phases_ns"]["open"]
     assert re.fullmatch(r"prime \d+x\d+", facts["groups x lanes"])
     metric = cell["metrics"]["device time"] if isinstance(cell["metrics"], dict) else next(
         m for m in cell["metrics"] if m["name"] == "device time")

@@ -177,7 +177,8 @@ BH_REDUCE_KERNEL5(reduce5, forms_start, forms_sum5, forms_join, FORMS_GROUP, for
 BH_REDUCE_KERNEL6(reduce6, forms_start, forms_sum6, forms_join, FORMS_GROUP, forms_params, forms_sum, const uint32_t,
                   const double, const int32_t, const float, const uint8_t)
 
-/* ---- GROUPS: lane t puts i + t into local memory, the next phase turns them round, what a lane kept is added ---- */
+/* ---- GROUPS: lane t puts i + t into local memory, the next phase turns them round; what a lane kept is added, and the
+ * sum of all that was put there ---- */
 
 #define FORMS_BODY(VALUE)                                                                                              \
   BH_PRIVATE(uint64_t, kept, FORMS_GROUP);                                                                             \
@@ -186,7 +187,8 @@ BH_REDUCE_KERNEL6(reduce6, forms_start, forms_sum6, forms_join, FORMS_GROUP, for
   BH_SYNC                                                                                                              \
   BH_LANES(t, FORMS_GROUP) BH_OF(kept, t) += 10 * local_sums[FORMS_GROUP - 1 - t];                                     \
   BH_SYNC                                                                                                              \
-  BH_LANES(t, FORMS_GROUP) out[i * FORMS_GROUP + t] += BH_OF(kept, t) + forms_scaled(VALUE, p);                        \
+  BH_GROUP_SUM(local_sums, FORMS_GROUP)                                                                                \
+  BH_LANES(t, FORMS_GROUP) out[i * FORMS_GROUP + t] += BH_OF(kept, t) + local_sums[0] + forms_scaled(VALUE, p);        \
   BH_SYNC
 
 BH_FN void forms_group1(uint64_t i, BH_LOCAL uint64_t *local_sums, BH_GLOBAL uint64_t *out, forms_params p) {

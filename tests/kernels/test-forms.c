@@ -155,9 +155,11 @@ static void check_out(const Kernel *k, const Launch *l, const guint64 *out) {
     guint64 mine = within(l, i) ? value(i, k->uses) : 0;
     if (k->form == F_ITEMS)
       g_assert_cmpuint(out[i] - START - i, ==, mine);
-    for (guint t = 0; k->form == F_GROUPS && t < FORMS_GROUP; t++) /* t, 10 times the one opposite, the value */
+    for (guint t = 0; k->form == F_GROUPS && t < FORMS_GROUP; t++) /* t, 10 times the one opposite, all, the value */
       g_assert_cmpuint(out[i * FORMS_GROUP + t] - START - (i * FORMS_GROUP + t), ==,
-                       within(l, i) ? t + 10 * (i + FORMS_GROUP - 1 - t) + mine : 0);
+                       within(l, i) ? t + 10 * (i + FORMS_GROUP - 1 - t) + FORMS_GROUP * i +
+                                          FORMS_GROUP * (FORMS_GROUP - 1) / 2 + mine
+                                    : 0);
     if (k->form != F_CHUNKS)
       continue;
     g_assert_cmpuint(out[3 * i] - START - 3 * i, ==, mine);

@@ -350,8 +350,8 @@ static bh_status run_once(StubDevice *s, const bh_program *program, void *state,
 bh_status stub_device_run(StubDevice *s, const bh_program *program, uint32_t loop, uint64_t begin, uint64_t end,
                           guint runs) {
   void *state = NULL;
-  uint64_t bytes = 0;
-  bh_status status = program->footprint ? program->footprint(s->device.host, s->device.problem, loop, &bytes) : BH_OK;
+  bh_footprint own = {0};
+  bh_status status = program->footprint ? program->footprint(s->device.host, s->device.problem, loop, &own) : BH_OK;
   if (status != BH_OK)
     return status;
   status = program->prepare(&s->device, loop, &state);

@@ -728,9 +728,11 @@ static bh_status accept_says(const Add *a, bh_needs *ret_needs) {
   return dev_accept(&driver, &host, NULL, &a->problem, ret_needs);
 }
 
-static bh_status thousand_more(const bh_host *h, const bh_problem *problem, uint32_t loop, uint64_t *ret_bytes) {
+static bh_status thousand_more(const bh_host *h, const bh_problem *problem, uint32_t loop,
+                               bh_footprint *ret_footprint) {
   (void)h, (void)problem, (void)loop;
-  *ret_bytes = 1000;
+  ret_footprint->device_bytes = 1000;
+  ret_footprint->host_bytes = 300;
   return BH_OK;
 }
 
@@ -742,11 +744,13 @@ static void test_accept(void) {
   add_init(&a, 10, 4);
   g_assert_cmpint(accept_says(&a, &needs), ==, BH_OK);
   g_assert_cmpuint(needs.workers, ==, 1);
+  g_assert_cmpuint(needs.host_bytes, ==, 64);                        /* sums that come back to be joined */
   g_assert_cmpuint(needs.device_bytes, ==, 128 + 128 + 2 * 64 + 64); /* x, y, a sum with its identity, scratch */
   g_assert_cmpuint(needs.device_free_bytes, ==, PRIVATE_MEMORY);
   a.kernels[0].program = &program;
   g_assert_cmpint(accept_says(&a, &needs), ==, BH_OK);
   g_assert_cmpuint(needs.device_bytes, ==, 128 + 128 + 2 * 64 + 64 + 1000);
+  g_assert_cmpuint(needs.host_bytes, ==, 64 + 300);
   start(1);
   a.kernels[0].program = NULL;
   a.kernels[0].source = NULL;

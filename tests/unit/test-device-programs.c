@@ -81,17 +81,18 @@ static void test_files_calls(void) {
   fixture_close(&f);
 }
 
-static void files_verified(const char *settings, guint launches, guint64 footprint) {
+static void files_verified(const char *settings, guint launches, guint64 batch) {
   Fixture f;
-  uint64_t bytes = 1;
+  bh_footprint own = {0};
   const bh_program *program = open_program(&f, "files", settings, "portable", "cuda");
   g_autoptr(StubDevice) stub = open_device(&f);
-  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_OK);
-  g_assert_cmpuint(bytes, ==, footprint);
+  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &own), ==, BH_OK);
+  g_assert_cmpuint(own.device_bytes, ==, batch);
+  g_assert_cmpuint(own.host_bytes, ==, 2 * batch + f.ours->problem.regions[0].bytes); /* two slots, the records again */
   fixture_prepare(&f, 0);
   g_assert_cmpint(stub_device_run(stub, program, 0, 0, f.ours->loops[0].items, 2), ==, BH_OK);
   g_assert_cmpuint(stub_device_count(stub, "launch"), ==, 2 * launches); /* two runs */
-  g_assert_cmpuint(stub_device_count(stub, "alloc"), ==, footprint != 0);
+  g_assert_cmpuint(stub_device_count(stub, "alloc"), ==, batch != 0);
   expect_verified(&f);
   g_clear_pointer(&stub, stub_device_free);
   fixture_close(&f);
@@ -117,10 +118,10 @@ static void test_files_footprint(void) {
               {"count=5 size=1073741824", 1073741824}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     Fixture f;
-    uint64_t bytes = 0;
+    bh_footprint own = {0};
     const bh_program *program = open_program(&f, "files", rows[i].settings, "portable", "opencl");
-    g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_OK);
-    g_assert_cmpuint(bytes, ==, rows[i].bytes);
+    g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &own), ==, BH_OK);
+    g_assert_cmpuint(own.device_bytes, ==, rows[i].bytes);
     fixture_close(&f);
   }
 }
@@ -163,8 +164,8 @@ static void test_files_lost_device(void) {
   fixture_close(&f);
 }
 
-/* Files that a run did not write are not taken for written because an earlier run wrote them. It is the last batch that is
- * forgotten: after another one the next copy would not wait for the writer. */
+/* Files that a run did not write are not taken for written because an earlier run wrote them. It is the last batch that
+ * is forgotten: after another one the next copy would not wait for the writer. */
 static void test_files_forgotten_batch(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "files", "count=500 size=20000", "portable", "opencl");
@@ -277,19 +278,19 @@ static void test_cublas_two_devices(void) {
 static void test_cublas_refusals(void) {
   Fixture f;
   const bh_program *program = open_program(&f, "chunk-mean", "elements=1001 chunks=10", "cublas", "cuda");
-  uint64_t bytes = 0;
-  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_UNSUPPORTED);
+  bh_footprint own = {0};
+  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &own), ==, BH_UNSUPPORTED);
   expect_reason(&f, "chunks of equal length: 1001 elements in 10 chunks leave a rest of 1");
   fixture_close(&f);
 
   program = open_program(&f, "chunk-mean", "elements=1000 chunks=10", "cublas", "cuda");
-  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &bytes), ==, BH_OK);
-  g_assert_cmpuint(bytes, ==, 800 + 33554432);
+  g_assert_cmpint(program->footprint(&f.mini->host, &f.ours->problem, 0, &own), ==, BH_OK);
+  g_assert_cmpuint(own.device_bytes, ==, 800 + 33554432);
   bh_region regions[2] = {f.ours->problem.regions[0], f.ours->problem.regions[1]};
   bh_problem large = f.ours->problem;
   large.regions = regions;
   regions[0].bytes = G_GUINT64_CONSTANT(10) * 3000000000 * 8;
-  g_assert_cmpint(program->footprint(&f.mini->host, &large, 0, &bytes), ==, BH_UNSUPPORTED);
+  g_assert_cmpint(program->footprint(&f.mini->host, &large, 0, &own), ==, BH_UNSUPPORTED);
   expect_reason(&f, "at most 2147483647 rows and columns, found 3000000000 and 10");
   fixture_close(&f);
 }

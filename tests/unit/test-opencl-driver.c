@@ -19,6 +19,7 @@ static struct {
   const char *failed;
   guint works, finishes;
   guint enqueued; /* calls when all of the run was enqueued */
+  gboolean compiling;
 } world;
 
 static bh_status host_stop(const bh_host *h, bh_status why, const char *format, ...) {
@@ -44,6 +45,12 @@ static void host_metric(const bh_host *h, const char *name, double value, const 
   g_assert_cmpstr(unit, ==, "s");
   g_assert_cmpfloat(value, ==, 5e-9);
 }
+/* Compiling is the only phase, and it ends. */
+static void host_phase(const bh_host *h, uint32_t worker, const char *name) {
+  (void)h, (void)worker;
+  g_assert_cmpstr(name, ==, world.compiling ? NULL : "jit"); /* NULL: it ends */
+  world.compiling = !world.compiling;
+}
 static uint64_t host_now(void) {
   return 1;
 }
@@ -52,6 +59,7 @@ static const bh_host host = {.size = sizeof host,
                              .stop = host_stop,
                              .log = host_say,
                              .fact = host_fact,
+                             .phase = host_phase,
                              .metric = host_metric,
                              .now_ns = host_now};
 

@@ -117,7 +117,13 @@ static void test_bad(void) {
   BAD(f->uses[0].region = 4, "region 4 of 4");
   BAD(f->uses[0].role = BH_OUT, "role");
   BAD(f->uses[0].stride_bytes = 0, "stride_bytes");
-  BAD(f->uses[1].split = BH_BY_WORKER, "BH_BY_WORKER");
+  BAD(f->uses[1].split = BH_BY_WORKER, "only one of the region and the use");
+  BAD(f->regions[1].split = BH_BY_WORKER, "only one of the region and the use");
+  BAD((f->regions[0].split = BH_BY_WORKER, f->uses[0] = (bh_use){0, BH_IN, BH_BY_ITEM, 8}), "only one of the region");
+  BAD((f->regions[1].split = BH_BY_WORKER, f->uses[1] = (bh_use){1, BH_OUT, BH_WHOLE}), "only one of the region");
+  BAD((f->regions[1].split = BH_BY_WORKER, f->uses[0] = (bh_use){1, BH_IN, BH_WHOLE},
+       f->uses[1] = (bh_use){1, BH_OUT, BH_BY_WORKER}),
+      "use two loops");
   BAD(f->kernel.n_uses = 17, "the most is 16");
   BAD(f->kernel.name = NULL, "no name");
   BAD((f->kernel.host = NULL, f->kernel.variants = NULL), "neither host code");

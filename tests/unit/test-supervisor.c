@@ -122,7 +122,7 @@ static void test_ok_line(void) {
   static const char *const keys[] = {
       "type",    "id",          "label",         "workload",   "params",   "backend",        "options",
       "variant", "round",       "status",        "reason",     "baseline", "steady",         "total",
-      "cold_ns", "phases_ns",   "worker_phases", "throughput", "cost",     "metrics",        "facts",
+      "cold_ns", "phases_ns",   "worker_phases", "cold_phases", "throughput", "cost",     "metrics",        "facts",
       "workers", "placement",   "memory",        "rusage",     "flags",    "kernels",        "log",
       "signal",  "stderr_tail", "wall_ns",       "started",    "primary",  "primary_reason", "disturbance",
       "measure"};

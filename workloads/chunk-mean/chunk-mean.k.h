@@ -75,12 +75,7 @@ BH_FN void chunk_mean_group(uint64_t chunk, BH_LOCAL double *sums, BH_GLOBAL con
   BH_LANES(t, CHUNK_MEAN_GROUP)
   sums[t] = chunk_mean_lane(values + start, n, t);
   BH_SYNC
-  for (uint32_t reach = CHUNK_MEAN_GROUP / 2; reach > 0; reach /= 2) {
-    BH_LANES(t, CHUNK_MEAN_GROUP)
-    if (t < reach)
-      sums[t] += sums[t + reach];
-    BH_SYNC
-  }
+  BH_GROUP_SUM(sums, CHUNK_MEAN_GROUP)
   BH_LANES(t, CHUNK_MEAN_GROUP)
   if (t == 0)
     means[chunk] = sums[0] / (double)n;

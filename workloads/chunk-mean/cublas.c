@@ -64,7 +64,8 @@ static bh_status cublas_check(const cublas_state *s, bh_device *d, const char *f
 }
 
 /* Also the place to say no: nothing is allocated yet. */
-static bh_status cublas_footprint(const bh_host *h, const bh_problem *problem, uint32_t loop, uint64_t *ret_bytes) {
+static bh_status cublas_footprint(const bh_host *h, const bh_problem *problem, uint32_t loop,
+                                  bh_footprint *ret_footprint) {
   const uint64_t chunks = problem->loops[loop].items, elements = problem->regions[0].bytes / sizeof(double);
   if (elements % chunks != 0)
     return h->stop(h, BH_UNSUPPORTED,
@@ -76,7 +77,7 @@ static bh_status cublas_footprint(const bh_host *h, const bh_problem *problem, u
                    "variant cublas: cublasDgemv takes at most %" PRId32 " rows and columns, found %" PRIu64
                    " and %" PRIu64,
                    INT32_MAX, elements / chunks, chunks);
-  *ret_bytes = elements / chunks * sizeof(double) + CUBLAS_WORKSPACE_BYTES;
+  ret_footprint->device_bytes = elements / chunks * sizeof(double) + CUBLAS_WORKSPACE_BYTES;
   return BH_OK;
 }
 

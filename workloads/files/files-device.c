@@ -46,7 +46,7 @@ struct files_device {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   const files_batch *work; /* what the writer has to do; NULL: nothing */
-  uint32_t givers; /* in files_give */
+  uint32_t givers;         /* in files_give */
   int has_writer, quit;
 };
 
@@ -111,9 +111,12 @@ static void files_await_writer(void *state) {
 
 /* ---- The program ---- */
 
-static bh_status files_footprint(const bh_host *h, const bh_problem *problem, uint32_t loop, uint64_t *ret_bytes) {
+static bh_status files_footprint(const bh_host *h, const bh_problem *problem, uint32_t loop,
+                                 bh_footprint *ret_footprint) {
+  const uint64_t items = problem->loops[loop].items, batch = files_batch_bytes(problem->loops[loop].params, items);
   (void)h;
-  *ret_bytes = files_batch_bytes(problem->loops[loop].params, problem->loops[loop].items);
+  ret_footprint->device_bytes = batch;
+  ret_footprint->host_bytes = 2 * batch + items * sizeof(files_record);
   return BH_OK;
 }
 

@@ -68,23 +68,13 @@ BH_FN double peaks_lane_sum(BH_GLOBAL const double *block, uint32_t t) {
   return sum;
 }
 
-/* The group's parts, added as a tree into the first. */
-BH_FN void peaks_join(BH_LOCAL double *parts) {
-  for (uint32_t reach = PEAKS_GROUP / 2; reach > 0; reach /= 2) {
-    BH_LANES(t, PEAKS_GROUP)
-    if (t < reach)
-      parts[t] += parts[t + reach];
-    BH_SYNC
-  }
-}
-
 BH_FN void peaks_read_group(uint64_t block, BH_LOCAL double *parts, BH_GLOBAL const double *a, BH_GLOBAL double *sums,
                             peaks_params p) {
   BH_UNUSED(p);
   BH_LANES(t, PEAKS_GROUP)
   parts[t] = peaks_lane_sum(a + block * PEAKS_BLOCK, t);
   BH_SYNC
-  peaks_join(parts);
+  BH_GROUP_SUM(parts, PEAKS_GROUP)
   BH_LANES(t, PEAKS_GROUP)
   if (t == 0)
     sums[block] = parts[0];
@@ -108,7 +98,7 @@ BH_FN void peaks_reread_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL c
   }
   parts[t] = sum;
   BH_SYNC
-  peaks_join(parts);
+  BH_GROUP_SUM(parts, PEAKS_GROUP)
   BH_LANES(t, PEAKS_GROUP)
   if (t == 0)
     sums[item] = parts[0] + (double)item;

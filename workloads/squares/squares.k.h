@@ -92,12 +92,7 @@ BH_FN void squares_group(uint64_t item, BH_LOCAL double *parts, BH_GLOBAL float 
   BH_LANES(t, SQUARES_GROUP)
   parts[t] = squares_lane(p.seed, first, pairs, t);
   BH_SYNC
-  for (uint32_t reach = SQUARES_GROUP / 2; reach > 0; reach /= 2) {
-    BH_LANES(t, SQUARES_GROUP)
-    if (t < reach)
-      parts[t] += parts[t + reach];
-    BH_SYNC
-  }
+  BH_GROUP_SUM(parts, SQUARES_GROUP)
   BH_LANES(t, SQUARES_GROUP)
   if (t == 0) {
     const double last = p.draws % 2 ? (double)(int32_t)(bh_random_u64(p.seed, first + pairs) >> 40) : 0;

@@ -70,11 +70,16 @@ struct bh_device {
   void *(*library)(bh_device *, const char *sonames);
 };
 
+/* Memory that a program itself takes for one loop on one device, besides the regions. */
+typedef struct {
+  uint64_t device_bytes, host_bytes;
+} bh_footprint;
+
 struct bh_program {
   uint32_t size, reserved; /* sizeof(bh_program), 0 */
-  /* [host] Device memory that the program itself will take for `loop`, besides the regions. NULL: none. No device call.
-   * The place to refuse a problem (BH_UNSUPPORTED). */
-  bh_status (*footprint)(const bh_host *, const bh_problem *, uint32_t loop, uint64_t *ret_bytes);
+  /* [host] Adds up what `loop` will take in `ret_footprint` (zeroed). NULL: nothing. No device call. The place to refuse
+   * a problem (BH_UNSUPPORTED). */
+  bh_status (*footprint)(const bh_host *, const bh_problem *, uint32_t loop, bh_footprint *ret_footprint);
   /* On failure nothing is kept: `finish` is called only after success. */
   bh_status (*prepare)(bh_device *, uint32_t loop, void **ret_state);
   /* Items [begin, end) of the loop; `params` as in bh_args. */

@@ -430,6 +430,16 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
 #define BH_OF(v, t) v[t]
 #endif
 
+/* Adds parts[0 .. LANES - 1] as a tree, always the same, into parts[0]. LANES is a power of two. Ends in a BH_SYNC; wants one
+ * before. */
+#define BH_GROUP_SUM(parts, LANES)                                                                                     \
+  for (uint32_t bh_half = (LANES) / 2; bh_half > 0; bh_half /= 2) {                                                    \
+    BH_LANES(bh_t, LANES)                                                                                              \
+    if (bh_t < bh_half)                                                                                                \
+      (parts)[bh_t] += (parts)[bh_t + bh_half];                                                                        \
+    BH_SYNC                                                                                                            \
+  }
+
 /* ---- GROUPS: LANES lanes work on one item, with local memory L local[LENGTH] ---- */
 
 #define BH_ITEM_BY_GROUP_ for (uint64_t i = l.begin + BH_GROUP_; i < l.end; i += BH_GROUPS_ALL_)

@@ -144,7 +144,8 @@ typedef enum {
 typedef enum {
   BH_WHOLE = 0, /* everybody sees all of it (an IN to share; a REDUCE) */
   BH_BY_ITEM,   /* item i owns bytes [i*stride, (i+1)*stride), or what `slice` says */
-  BH_BY_WORKER  /* worker w owns bytes [w*bytes, (w+1)*bytes): `bytes` is ONE worker's part, the host sees all parts */
+  BH_BY_WORKER  /* worker w owns bytes [w*bytes, (w+1)*bytes): `bytes` is ONE worker's part, the host sees all parts, and
+                 * so does a use that is BH_IN and BH_WHOLE, for what an earlier loop wrote */
 } bh_split;
 
 #define BH_PARTIAL UINT32_C(1) /* bh_region.flags: a run may leave bytes of this OUT region unwritten */

@@ -274,9 +274,10 @@ static inline bh_status bh_regions_check_uses(const bh_host *h, const bh_problem
     if (uses[u].split == BH_BY_WORKER && region->split != BH_BY_WORKER && region->role != BH_SCRATCH)
       return h->stop(h, BH_FAIL, "%s: region '%s' is used by worker, but is not divided by worker", who, region->name);
     if (uses[u].split != BH_BY_WORKER && region->split == BH_BY_WORKER && region->role != BH_SCRATCH &&
-        uses[u].role != BH_IN)
-      return h->stop(h, BH_FAIL, "%s: region '%s' is divided by worker: a kernel may write only its worker's part", who,
-                     region->name);
+        (uses[u].role != BH_IN || uses[u].split != BH_WHOLE))
+      return h->stop(h, BH_FAIL,
+                     "%s: region '%s' is divided by worker: a kernel may write its worker's part, and read all of it",
+                     who, region->name);
   }
   return BH_OK;
 }
