@@ -62,9 +62,20 @@ def still_applies(pattern, backend):
     return backend in (named if isinstance(named, list) else [named])
 
 
+def with_portable(entry):
+    """Where an example names only variants of the host's, what else runs there is added: `portable`."""
+    params = next(iter(entry.values())) if isinstance(entry, dict) else {}
+    variants = params.get("variant", "portable")
+    variants = variants if isinstance(variants, list) else [variants]
+    if "portable" not in variants:
+        params["variant"] = variants + ["portable"]
+
+
 def matrix(name, backend, workers=()):
     """The example as a matrix of that backend alone, with these numbers of workers (none: the backend's default)."""
     one = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    for entry in one["workloads"]:
+        with_portable(entry)
     one["backends"] = [{backend: {WORKERS.get(backend, "workers"): list(workers)}} if workers else backend]
     if not still_applies(one.get("baseline", {}), backend):
         del one["baseline"]

@@ -105,6 +105,14 @@ def test_patterns_follow_the_backend():
     assert examples_on.matrix("squares", "cuda", [1, 2])["backends"] == [{"cuda": {"streams": [1, 2]}}]
 
 
+def test_every_workload_of_an_example_has_a_portable_cell():
+    for name in examples_on.names():
+        for entry in examples_on.matrix(name, "opencl")["workloads"]:
+            params = next(iter(entry.values()))
+            assert "portable" in params.get("variant", "portable"), f"{name}: {entry}"
+    assert {"squares": {"size": 20000, "variant": ["simd", "portable"]}} in examples_on.matrix("scaling", "opencl")["workloads"]
+
+
 # ---- Cells of their own ----
 
 def small(**options):
