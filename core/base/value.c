@@ -433,14 +433,6 @@ BhValue *bh_value_new_words(const BhParam *param, const char *const *words, GErr
   return value;
 }
 
-BhValue *bh_value_copy(const BhValue *value) {
-  BhValue *copy = g_memdup2(value, sizeof *value);
-  copy->s = g_strdup(value->s);
-  copy->words = g_strdupv(value->words);
-  copy->text = g_strdup(value->text);
-  return copy;
-}
-
 bh_value bh_value_view(const BhValue *value) {
   return (bh_value){.i = value->i,
                     .r = value->r,

@@ -35,7 +35,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhValue, bh_value_free)
 
 /* Parses `text` as a value of `param` and checks type, choices (did you mean) and limits. No expressions here. */
 BhValue *bh_value_parse(const BhParam *param, const char *text, GError **error);
-BhValue *bh_value_copy(const BhValue *value);
 BhValue *bh_value_new_words(const BhParam *param, const char *const *words, GError **error);
 /* For a plugin: points into `value`, which must outlive it. */
 bh_value bh_value_view(const BhValue *value);

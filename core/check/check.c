@@ -111,11 +111,11 @@ static void read_child(GPtrArray *lines, const BhChild *child) {
   }
 }
 
-static void remove_folder(const char *path) {
+void bh_check_remove_folder(const char *path) {
   GDir *dir = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
   for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir)) {
     g_autofree char *child = g_build_filename(path, name, NULL);
-    remove_folder(child);
+    bh_check_remove_folder(child);
   }
   if (dir)
     g_dir_close(dir);
@@ -209,7 +209,7 @@ int bh_check_run(const BhCheckOptions *options, GError **error) {
   g_autoptr(GPtrArray) names = plugin->kind == BH_PLUGIN_WORKLOAD ? bh_workload_trial_names(plugin, options)
                                                                   : bh_backend_trial_names(plugin, options);
   g_autoptr(GPtrArray) lines = run_trials(options, names, folder);
-  remove_folder(folder);
+  bh_check_remove_folder(folder);
   guint counts[3] = {0};
   for (guint i = 0; i < lines->len; i++)
     counts[((Line *)g_ptr_array_index(lines, i))->verdict]++;

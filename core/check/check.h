@@ -14,5 +14,7 @@ typedef struct {
 
 /* Runs all trials, prints what came out on stdout; BH_EXIT_OK or BH_EXIT_USAGE. */
 int bh_check_run(const BhCheckOptions *options, GError **error);
+/* With all that is in it; follows no link. */
+void bh_check_remove_folder(const char *path);
 /* In a child: runs one trial. `scratch`: an empty folder. */
 int bh_check_trial(const BhCheckOptions *options, const char *trial, const char *scratch);

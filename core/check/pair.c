@@ -55,7 +55,7 @@ void bh_pair_trial(BhSubject *subject, const char *argument, const BhCheckOption
     return;
   }
   if (other->plugin->kind == subject->plugin->kind) {
-    bh_say_not_tried("both are %ss", subject->plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
+    bh_say_not_tried("both are %ss", bh_plugin_kind_name(subject->plugin->kind));
     return;
   }
   const gboolean workload = subject->plugin->kind == BH_PLUGIN_WORKLOAD;

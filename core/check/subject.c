@@ -109,3 +109,13 @@ bh_status bh_subject_settle(BhSubject *subject, bh_status status, const char *ca
                   reason);
   return status == BH_OK && reason ? subject->mini->status : status;
 }
+
+void bh_subject_try_help(const BhSubject *subject) {
+  bh_say_trying("every parameter has a help text");
+  for (guint i = 0; i < subject->plugin->params->len; i++) {
+    const BhParam *param = g_ptr_array_index(subject->plugin->params, i);
+    if (!param->help || !*param->help)
+      bh_say_failed("parameter '%s' has none", param->name);
+  }
+  bh_say_ok();
+}

@@ -19,6 +19,8 @@ void bh_subject_free(BhSubject *subject);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhSubject, bh_subject_free)
 /* Replaces values; the table's order stays. */
 gboolean bh_subject_set(BhSubject *subject, const char *const *settings, GError **error);
+/* The promise that both kinds give: each parameter says what it is for. */
+void bh_subject_try_help(const BhSubject *subject);
 /* Judges what a callback returned: BH_OK if it is BH_OK and nothing was stopped; else says failed for the current
  * promise when the failure came without a reason, with another one than stopped, or with an unknown number. */
 bh_status bh_subject_settle(BhSubject *subject, bh_status status, const char *callback);

@@ -11,6 +11,11 @@
   32 /* bytes: what one lost malloc costs at least; less than that per round is the allocator's noise */
 #define WINDOWS 3
 
+typedef struct {
+  gint64 heap_bytes; /* -1: not known (a sanitizer's allocator) */
+  gint descriptors, threads, children, shared_files;
+} Usage;
+
 static gint count_entries(const char *folder) {
   GDir *dir = g_dir_open(folder, 0, NULL);
   gint n = 0;
@@ -44,10 +49,10 @@ static gint count_children(void) {
   return n;
 }
 
-BhUsage bh_usage_now(void) {
+static Usage usage_now(void) {
   malloc_trim(0);
   const struct mallinfo2 heap = mallinfo2();
-  BhUsage usage = {
+  Usage usage = {
       .heap_bytes = heap.arena ? (gint64)(heap.uordblks + heap.hblkhd) : -1,
       .descriptors = count_entries("/proc/self/fd"),
       .threads = count_entries("/proc/self/task"),
@@ -62,7 +67,7 @@ static void add(GString *text, gint64 grown, const char *what) {
     g_string_append_printf(text, "%s%" G_GINT64_FORMAT " %s", text->len ? ", " : "", grown, what);
 }
 
-static char *grown(const BhUsage *before, const BhUsage *after) {
+static char *grown(const Usage *before, const Usage *after) {
   GString *text = g_string_new(NULL);
   add(text, after->descriptors - before->descriptors, "descriptors");
   add(text, after->threads - before->threads, "threads");
@@ -81,14 +86,14 @@ char *bh_usage_growth(gboolean (*life)(void *user), void *user) {
     if (!life(user))
       return NULL;
   char *growth = NULL;
-  BhUsage before = bh_usage_now();
+  Usage before = usage_now();
   for (guint window = 0; window < WINDOWS; window++) {
     for (guint i = 0; i < BH_USAGE_ROUNDS; i++)
       if (!life(user)) {
         g_free(growth);
         return NULL;
       }
-    const BhUsage after = bh_usage_now();
+    const Usage after = usage_now();
     g_free(growth);
     growth = grown(&before, &after);
     if (!growth)

@@ -3,12 +3,6 @@
 #pragma once
 #include <glib.h>
 
-typedef struct {
-  gint64 heap_bytes; /* -1: not known (a sanitizer's allocator) */
-  gint descriptors, threads, children, shared_files;
-} BhUsage;
-
-BhUsage bh_usage_now(void);
 /* Calls `life` many times and looks what stays: "8 descriptors, 1024 bytes of heap" after BH_USAGE_ROUNDS calls, or
  * NULL when nothing does. Three windows in a row must grow: allocators settle late. FALSE from `life` ends it with
  * NULL. Caller frees. */

@@ -80,13 +80,7 @@ static void trial_life(BhSubject *s, const char *argument, const BhCheckOptions 
       bh_say_failed("region %s differs between the two", a->regions[i].name);
   bh_say_ok();
 
-  bh_say_trying("every parameter has a help text");
-  for (guint i = 0; i < s->plugin->params->len; i++) {
-    const BhParam *param = g_ptr_array_index(s->plugin->params, i);
-    if (!param->help || !*param->help)
-      bh_say_failed("parameter '%s' has none", param->name);
-  }
-  bh_say_ok();
+  bh_subject_try_help(s);
 }
 
 /* ---- runs ---- */

@@ -58,7 +58,7 @@ static char *convert(const Options *options, const BhResults *results, GError **
   case 2:
     return bh_report_markdown(results);
   default:
-    return bh_report_gbench_by(results, (BhRepetitions)kind);
+    return bh_report_gbench(results, (BhRepetitions)kind);
   }
 }
 

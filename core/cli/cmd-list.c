@@ -83,10 +83,7 @@ static void print_line(const char *format, ...) {
 
 static void print_row(const Row *row, const int *widths) {
   const BhPlugin *p = row->plugin;
-  print_line("%-*s  %-8s  %-*s  %-6s  %-*s  %s", widths[0], row->name,
-             !p                              ? "-"
-             : p->kind == BH_PLUGIN_WORKLOAD ? "workload"
-                                             : "backend",
+  print_line("%-*s  %-8s  %-*s  %-6s  %-*s  %s", widths[0], row->name, p ? bh_plugin_kind_name(p->kind) : "-",
              widths[1], p ? p->version : "-",
              !p            ? "broken"
              : p->runnable ? "yes"

@@ -253,10 +253,6 @@ const char *bh_counters_name(const BhCounters *counters, guint i) {
   return ((const Counter *)counters->all->pdata[i])->kind->name;
 }
 
-const char *bh_counters_group(const BhCounters *counters, guint i) {
-  return ((const Counter *)counters->all->pdata[i])->kind->group;
-}
-
 const char *bh_counters_unit(const BhCounters *counters, guint i) {
   return ((const Counter *)counters->all->pdata[i])->kind->unit;
 }

@@ -34,7 +34,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhCounters, bh_counters_free)
 
 guint bh_counters_n(const BhCounters *counters);
 const char *bh_counters_name(const BhCounters *counters, guint i);  /* "instructions"; perf's own names */
-const char *bh_counters_group(const BhCounters *counters, guint i); /* "cycles" */
 const char *bh_counters_unit(const BhCounters *counters, guint i);  /* "ns", "J"; "" for a number of events */
 /* Why it is not available here and what to do; NULL: it is. Belongs to the counters. */
 const char *bh_counters_refusal(const BhCounters *counters, guint i);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-const char *bh_check_state_name(BhCheckState state) {
+static const char *state_name(BhCheckState state) {
   return state == BH_CHECK_BAD ? "bad" : state == BH_CHECK_OK ? "ok" : "unavailable";
 }
 
@@ -317,7 +317,7 @@ JsonNode *bh_doctor_to_json(const BhDoctor *doctor) {
     JsonObject *one = json_object_new();
     json_object_set_string_member(one, "name", check->name);
     json_object_set_string_member(one, "title", check->title);
-    json_object_set_string_member(one, "state", bh_check_state_name(check->state));
+    json_object_set_string_member(one, "state", state_name(check->state));
     set_text(one, "found", check->found);
     json_object_set_string_member(one, "why", check->why);
     set_text(one, "todo", check->todo);

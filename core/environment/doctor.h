@@ -4,7 +4,6 @@
 #include "environment/live.h"
 
 typedef enum { BH_CHECK_BAD = 0, BH_CHECK_OK, BH_CHECK_UNAVAILABLE } BhCheckState;
-const char *bh_check_state_name(BhCheckState state); /* as in the record */
 
 typedef struct {
   const char *name;  /* the record's, or the live look's: "governor", "live_steal" */

@@ -130,14 +130,3 @@ void bh_fingerprint_free(BhFingerprint *fingerprint) {
   g_ptr_array_unref(fingerprint->fields);
   g_free(fingerprint);
 }
-
-char **bh_fingerprint_diff(const BhFingerprint *before, const BhFingerprint *after) {
-  g_autoptr(GStrvBuilder) found = g_strv_builder_new();
-  for (guint i = 0; i < before->fields->len && i < after->fields->len; i++) {
-    const BhFingerprintField *a = before->fields->pdata[i], *b = after->fields->pdata[i];
-    g_autofree char *line = g_strdup_printf("%s: %s, then %s", a->name, a->text, b->text);
-    if (strcmp(a->text, b->text))
-      g_strv_builder_add(found, line);
-  }
-  return g_strv_builder_end(found);
-}

@@ -18,6 +18,3 @@ typedef struct {
 BhFingerprint *bh_fingerprint_new(JsonObject *environment);
 void bh_fingerprint_free(BhFingerprint *fingerprint); /* accepts NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhFingerprint, bh_fingerprint_free)
-/* "governor: powersave, then performance", one for each field that differs; empty: comparable. "unknown" differs from
- * what is known, since nobody can say that it was the same. Caller frees (g_strfreev). */
-char **bh_fingerprint_diff(const BhFingerprint *before, const BhFingerprint *after);

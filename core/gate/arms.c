@@ -160,7 +160,7 @@ BhArm *bh_arm_parse(const char *text, GError **error) {
 
 /* As --param's qualifiers. */
 gboolean bh_arm_varies(const BhArm *arm, const BhPlugin *plugin, const char *name) {
-  const char *kind = plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend", *qualifier = arm->qualifier;
+  const char *kind = bh_plugin_kind_name(plugin->kind), *qualifier = arm->qualifier;
   return !g_strcmp0(arm->option, name) && (!qualifier || !strcmp(qualifier, kind) || !strcmp(qualifier, plugin->name));
 }
 

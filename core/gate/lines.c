@@ -5,11 +5,7 @@
 
 static JsonObject *plugin_object(const BhPlugin *plugin) {
   JsonObject *object = json_object_new();
-  bh_json_put_text(object, "name", plugin->name);
-  json_object_set_string_member(object, "kind", plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
-  bh_json_put_text(object, "path", plugin->path);
-  bh_json_put_text(object, "version", plugin->version);
-  bh_json_put_text(object, "build_id", plugin->build_id);
+  bh_plugin_put_identity(object, plugin);
   return object;
 }
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-void bh_store_run_free(BhStoreRun *run) {
+static void run_free(BhStoreRun *run) {
   if (!run)
     return;
   char **texts[] = {&run->digest,        &run->journal,   &run->arm,     &run->started, &run->added,  &run->matrix,
@@ -83,7 +83,7 @@ static BhStoreRun *run_of(sqlite3_stmt *row) {
 }
 
 GPtrArray *bh_store_runs(BhStore *store, const BhStoreQuery *query, GError **error) {
-  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_store_run_free);
+  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)run_free);
   g_autoptr(BhStatement) row = bh_store_prepare(
       store,
       "SELECT run.id, digest, arm, journal, started, added, matrix, matrix_digest, benchhost, machine.fingerprint,"

@@ -33,7 +33,6 @@ typedef struct {
   gboolean dirty, finished;
   guint rounds, cells, cells_ok;
 } BhStoreRun;
-void bh_store_run_free(BhStoreRun *run);
 char *bh_store_commit_text(const BhStoreRun *run); /* "1234567890+" with changes, "-" without; caller frees */
 
 typedef struct {

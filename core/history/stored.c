@@ -29,7 +29,7 @@ void bh_stored_cell_free(BhStoredCell *cell) {
   g_free(cell);
 }
 
-void bh_stored_free(BhStored *stored) {
+static void stored_free(BhStored *stored) {
   if (!stored)
     return;
   g_free(stored->name);
@@ -200,7 +200,7 @@ static BhResults *results_of_arm(const BhResults *all, const char *arm, GError *
 
 static GPtrArray *split(const BhResults *results, const char *name, const char *digest, const BhPrimary *primary,
                         GError **error) {
-  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_stored_free);
+  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)stored_free);
   g_autoptr(GPtrArray) arms = arms_of(results);
   for (guint i = 0; i < MAX(arms->len, 1); i++) {
     const char *arm = arms->len ? arms->pdata[i] : NULL;
@@ -233,7 +233,7 @@ GPtrArray *bh_stored_parse(const char *text, gsize length, const char *name, con
 }
 
 /* Read once, so that the digest is that of what was read. */
-GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **error) {
+static GPtrArray *open_one(const char *path, const BhPrimary *primary, GError **error) {
   struct stat status;
   g_autofree char *text = NULL;
   gsize length = 0;
@@ -251,9 +251,9 @@ GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **e
 }
 
 GPtrArray *bh_stored_open_all(char *const *paths, const BhPrimary *primary, GError **error) {
-  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)bh_stored_free);
+  g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func((GDestroyNotify)stored_free);
   for (; *paths; paths++) {
-    g_autoptr(GPtrArray) arms = bh_stored_open(*paths, primary, error);
+    g_autoptr(GPtrArray) arms = open_one(*paths, primary, error);
     if (!arms)
       return NULL;
     g_ptr_array_extend_and_steal(runs, g_steal_pointer(&arms));

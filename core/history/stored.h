@@ -41,13 +41,12 @@ typedef struct {
   GPtrArray *cells;        /* of BhStoredCell, in the order for people */
 } BhStored;
 
-/* The journal at `path`: one BhStored, or one per arm. `primary` NULL: each cell's own. NULL with `error` when it is no
- * journal or holds no cell. Caller unrefs (of BhStored). */
-GPtrArray *bh_stored_open(const char *path, const BhPrimary *primary, GError **error);
-/* Those of all `paths` (NULL-terminated), in this order; NULL with `error`: one of them could not be read. */
+/* The journals at `paths` (NULL-terminated), in this order: of each one BhStored, or one per arm. `primary` NULL: each
+ * cell's own. NULL with `error` when one cannot be read, is no journal or holds no cell. Caller unrefs (of BhStored).
+ */
 GPtrArray *bh_stored_open_all(char *const *paths, const BhPrimary *primary, GError **error);
+/* The same of one journal's text. */
 GPtrArray *bh_stored_parse(const char *text, gsize length, const char *name, const BhPrimary *primary, GError **error);
-void bh_stored_free(BhStored *stored);
 void bh_stored_cell_free(BhStoredCell *cell);
 /* "1.234 ms", "64.00 KiB", "12.5 frames", by the figure's unit. Caller frees. */
 char *bh_stored_figure_text(const BhStoredCell *cell, double value);

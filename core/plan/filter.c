@@ -67,7 +67,7 @@ static gboolean value_matches(char *const *patterns, const BhParam *param, const
 /* Does the cell's plugin have the parameter that KEY names ("n", "workload.n", "prime.n")? */
 static gboolean side_matches(Filter *filter, const BhPlugin *plugin, const GPtrArray *values) {
   const char *dot = strrchr(filter->key, '.');
-  const char *kind = plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend";
+  const char *kind = bh_plugin_kind_name(plugin->kind);
   const gsize length = dot ? (gsize)(dot - filter->key) : 0;
   guint index;
   if (dot && (strncmp(filter->key, kind, length) || kind[length]) &&

@@ -83,7 +83,7 @@ BhReplacement *bh_replacement_parse(const char *text, GError **error) {
 static gboolean is_meant(const BhReplacement *replacement, const BhSide *side) {
   const char *qualifier = replacement->qualifier;
   return !qualifier || !strcmp(qualifier, side->plugin->name) || !strcmp(qualifier, side->entry->name) ||
-         !strcmp(qualifier, side->plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
+         !strcmp(qualifier, bh_plugin_kind_name(side->plugin->kind));
 }
 
 /* ---- reading ---- */
@@ -107,8 +107,8 @@ static gboolean unknown_name(const BhSide *side, const BhNode *key, GError **err
   g_ptr_array_add(names, NULL);
   g_autofree char *hint = bh_text_suggest(key->text, (const char *const *)names->pdata);
   g_autofree char *shown = bh_text_shown(key->text);
-  bh_node_error(error, key->at, "'%s' is not a parameter of %s '%s'%s", shown,
-                side->plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend", side->plugin->name, hint);
+  bh_node_error(error, key->at, "'%s' is not a parameter of %s '%s'%s", shown, bh_plugin_kind_name(side->plugin->kind),
+                side->plugin->name, hint);
   return FALSE;
 }
 

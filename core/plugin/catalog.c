@@ -58,10 +58,6 @@ static char *find_file(const BhCatalog *catalog, const char *name_or_path) {
   return placed ? g_strdup(placed) : bh_search_find(name_or_path);
 }
 
-static const char *kind_word(BhPluginKind kind) {
-  return kind == BH_PLUGIN_WORKLOAD ? "workload" : kind == BH_PLUGIN_BACKEND ? "backend" : "plugin";
-}
-
 void bh_catalog_prefetch(BhCatalog *catalog, const char *const *names_or_paths) {
   g_autoptr(GPtrArray) names = g_ptr_array_new();                      /* of names_or_paths' */
   g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free); /* of char *, parallel */
@@ -126,12 +122,12 @@ static void set_not_found(BhCatalog *catalog, BhPluginKind kind, const char *nam
     g_auto(GStrv) folders = bh_search_folders();
     g_autofree char *list = g_strjoinv(", ", folders);
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "no %s '%s': there is none at all in: %s (set BENCHHOST_PLUGIN_PATH)",
-                kind_word(kind), name, *list ? list : "an empty search path");
+                bh_plugin_kind_name(kind), name, *list ? list : "an empty search path");
     return;
   }
   g_ptr_array_add(names, NULL);
   g_autofree char *hint = bh_text_suggest(name, (const char *const *)names->pdata);
-  g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "no %s '%s'%s", kind_word(kind), name, hint);
+  g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "no %s '%s'%s", bh_plugin_kind_name(kind), name, hint);
 }
 
 const BhPlugin *bh_catalog_find(BhCatalog *catalog, const char *name_or_path, GError **error) {
@@ -150,8 +146,8 @@ const BhPlugin *bh_catalog_get(BhCatalog *catalog, BhPluginKind kind, const char
     return NULL;
   }
   if (kind && entry->plugin->kind != kind) {
-    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "'%s' is a %s, not a %s", name_or_path, kind_word(entry->plugin->kind),
-                kind_word(kind));
+    g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "'%s' is a %s, not a %s", name_or_path,
+                bh_plugin_kind_name(entry->plugin->kind), bh_plugin_kind_name(kind));
     return NULL;
   }
   return entry->plugin;

@@ -9,6 +9,7 @@
 #include <json-glib/json-glib.h>
 
 typedef enum { BH_PLUGIN_WORKLOAD = 1, BH_PLUGIN_BACKEND } BhPluginKind;
+const char *bh_plugin_kind_name(BhPluginKind kind); /* "workload", "backend"; 0, either: "plugin" */
 
 typedef struct {
   char *name, *path;
@@ -51,6 +52,8 @@ void bh_catalog_place(BhCatalog *catalog, const char *name, const char *path);
 /* Tests put hand-made plugins here; takes ownership. */
 void bh_catalog_add(BhCatalog *catalog, BhPlugin *plugin);
 
+/* Members that say which plugin it is: name, kind, path, version, build_id. */
+void bh_plugin_put_identity(JsonObject *object, const BhPlugin *plugin);
 /* The probing child's answer, both ways. */
 JsonNode *bh_plugin_to_json(const BhPlugin *plugin);
 BhPlugin *bh_plugin_from_json(JsonNode *node, GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns BhPlugin, what the host knows of a plugin, and its JSON form: the probing child's answer and `describe --json`.
  */
+#include "base/json.h"
 #include "plugin/catalog.h"
 
 #include <math.h>
@@ -8,6 +9,10 @@
 
 /* The JSON's words, indexed by bh_type. */
 static const char *const type_words[] = {"", "bool", "int", "real", "size", "duration", "text", "choice", "words"};
+
+const char *bh_plugin_kind_name(BhPluginKind kind) {
+  return kind == BH_PLUGIN_WORKLOAD ? "workload" : kind == BH_PLUGIN_BACKEND ? "backend" : "plugin";
+}
 
 void bh_plugin_free(BhPlugin *plugin) {
   if (!plugin)
@@ -38,13 +43,6 @@ const BhParam *bh_plugin_param(const BhPlugin *plugin, const char *name, guint *
   return NULL;
 }
 
-static void set_text(JsonObject *object, const char *key, const char *text) {
-  if (text)
-    json_object_set_string_member(object, key, text);
-  else
-    json_object_set_null_member(object, key);
-}
-
 static void set_texts(JsonObject *object, const char *key, char **texts) {
   if (!texts) {
     json_object_set_null_member(object, key);
@@ -68,31 +66,35 @@ static JsonObject *param_to_json(const BhParam *param) {
   JsonObject *object = json_object_new();
   json_object_set_string_member(object, "name", param->name);
   json_object_set_string_member(object, "type", type_words[param->type]);
-  set_text(object, "default", param->fallback);
+  bh_json_put_text(object, "default", param->fallback);
   set_texts(object, "choices", param->choices);
-  set_text(object, "unit", param->unit);
-  set_text(object, "help", param->help);
+  bh_json_put_text(object, "unit", param->unit);
+  bh_json_put_text(object, "help", param->help);
   set_limit(object, "min", param, param->min);
   set_limit(object, "max", param, param->max);
-  set_text(object, "env", param->env);
+  bh_json_put_text(object, "env", param->env);
   set_texts(object, "env_values", param->env_values);
   return object;
 }
 
+void bh_plugin_put_identity(JsonObject *object, const BhPlugin *plugin) {
+  bh_json_put_text(object, "name", plugin->name);
+  bh_json_put_text(object, "kind", bh_plugin_kind_name(plugin->kind));
+  bh_json_put_text(object, "path", plugin->path);
+  bh_json_put_text(object, "version", plugin->version);
+  bh_json_put_text(object, "build_id", plugin->build_id);
+}
+
 JsonNode *bh_plugin_to_json(const BhPlugin *plugin) {
   JsonObject *object = json_object_new();
-  json_object_set_string_member(object, "name", plugin->name);
-  json_object_set_string_member(object, "kind", plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
-  set_text(object, "path", plugin->path);
-  set_text(object, "version", plugin->version);
-  set_text(object, "summary", plugin->summary);
-  set_text(object, "build_id", plugin->build_id);
-  set_text(object, "target", plugin->target);
+  bh_plugin_put_identity(object, plugin);
+  bh_json_put_text(object, "summary", plugin->summary);
+  bh_json_put_text(object, "target", plugin->target);
   json_object_set_boolean_member(object, "runnable", plugin->runnable);
-  set_text(object, "reason", plugin->reason);
+  bh_json_put_text(object, "reason", plugin->reason);
   set_texts(object, "libraries", plugin->libraries);
   set_texts(object, "loaded", plugin->loaded);
-  set_text(object, "compiler", plugin->compiler);
+  bh_json_put_text(object, "compiler", plugin->compiler);
   JsonArray *params = json_array_new();
   for (guint i = 0; i < plugin->params->len; i++)
     json_array_add_object_element(params, param_to_json(g_ptr_array_index(plugin->params, i)));

@@ -3,7 +3,6 @@
  */
 #include "plugin/probe.h"
 #include "base/json.h"
-#include "plugin/child.h"
 #include "plugin/loader.h"
 #include "plugin/mini-host.h"
 
@@ -20,8 +19,8 @@ gint64 bh_probe_deadline_ns(void) {
   return G_GINT64_CONSTANT(10000000000);
 }
 
-/* What the child printed, as a plugin. An answer {"error": ...} is the refusal, in the child's own words. */
-static BhPlugin *read_answer(const BhChild *child, const char *path, GError **error) {
+/* An answer {"error": ...} is the refusal. */
+JsonNode *bh_probe_read(const BhChild *child, const char *path, GError **error) {
   g_autofree char *fate = bh_child_fate(child);
   const gboolean refused = fate && child->ran && !child->timed_out && WIFEXITED(child->status) &&
                            WEXITSTATUS(child->status) == BH_EXIT_USAGE && child->out->len;
@@ -47,8 +46,13 @@ static BhPlugin *read_answer(const BhChild *child, const char *path, GError **er
     g_set_error_literal(error, BH_ERROR, BH_ERROR_PLUGIN, refusal);
     return NULL;
   }
-  BhPlugin *plugin = bh_plugin_from_json(root, error);
-  if (!plugin)
+  return json_parser_steal_root(parser);
+}
+
+static BhPlugin *read_plugin(const BhChild *child, const char *path, GError **error) {
+  g_autoptr(JsonNode) root = bh_probe_read(child, path, error);
+  BhPlugin *plugin = root ? bh_plugin_from_json(root, error) : NULL;
+  if (root && !plugin)
     g_prefix_error(error, "%s: ", path);
   return plugin;
 }
@@ -65,7 +69,7 @@ void bh_probe_files(const char *const *paths, guint n, BhPlugin **ret_plugins, G
   }
   bh_child_run_all((BhChild *const *)children->pdata, n, g_get_num_processors());
   for (guint i = 0; i < n; i++)
-    ret_plugins[i] = read_answer(g_ptr_array_index(children, i), paths[i], &ret_errors[i]);
+    ret_plugins[i] = read_plugin(g_ptr_array_index(children, i), paths[i], &ret_errors[i]);
 }
 
 static void ask_plugin(const BhLoaded *loaded, BhPlugin *plugin) {
@@ -83,7 +87,7 @@ static void ask_plugin(const BhLoaded *loaded, BhPlugin *plugin) {
                        : g_strdup_printf("its probe failed (status %d) without saying why: a plugin bug", (int)status);
 }
 
-static JsonNode *answer(const char *path, GError **error) {
+static JsonNode *describe(gconstpointer path, GError **error) {
   g_autoptr(BhLoaded) loaded = bh_loader_open(path, error);
   if (!loaded)
     return NULL;
@@ -94,14 +98,14 @@ static JsonNode *answer(const char *path, GError **error) {
   return bh_plugin_to_json(plugin);
 }
 
-int bh_probe_answer(const char *path) {
+int bh_probe_print(BhProbeMake make, gconstpointer user) {
   /* What the plugin prints goes to stderr: stdout is for the answer alone. */
   fflush(stdout);
   const int out = dup(STDOUT_FILENO);
   if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
     return BH_EXIT_SOFTWARE;
   g_autoptr(GError) error = NULL;
-  g_autoptr(JsonNode) node = answer(path, &error);
+  g_autoptr(JsonNode) node = make(user, &error);
   int status = BH_EXIT_OK;
   if (!node) {
     JsonObject *object = json_object_new();
@@ -116,4 +120,8 @@ int bh_probe_answer(const char *path) {
   if (!stream || fprintf(stream, "%s\n", text) < 0 || fclose(stream) != 0)
     return BH_EXIT_SOFTWARE;
   return status;
+}
+
+int bh_probe_answer(const char *path) {
+  return bh_probe_print(describe, path);
 }

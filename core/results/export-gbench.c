@@ -170,7 +170,7 @@ static gboolean have_rounds(const GPtrArray *cells) {
   return any;
 }
 
-char *bh_report_gbench_by(const BhResults *results, BhRepetitions repetitions) {
+char *bh_report_gbench(const BhResults *results, BhRepetitions repetitions) {
   g_autoptr(GPtrArray) cells = bh_merge_cells(results);
   const gboolean rounds =
       repetitions == BH_REPETITIONS_AUTO ? have_rounds(cells) : repetitions == BH_REPETITIONS_ROUNDS;
@@ -205,8 +205,4 @@ char *bh_report_gbench_by(const BhResults *results, BhRepetitions repetitions) {
   JsonNode *node = json_node_new(JSON_NODE_OBJECT);
   json_node_take_object(node, root);
   return bh_json_put_out(node);
-}
-
-char *bh_report_gbench(const BhResults *results) {
-  return bh_report_gbench_by(results, BH_REPETITIONS_AUTO);
 }

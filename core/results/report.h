@@ -27,8 +27,7 @@ typedef enum {
   BH_REPETITIONS_ROUNDS,   /* one per process: its median */
   BH_REPETITIONS_SAMPLES,
 } BhRepetitions;
-char *bh_report_gbench(const BhResults *results); /* AUTO */
-char *bh_report_gbench_by(const BhResults *results, BhRepetitions repetitions);
+char *bh_report_gbench(const BhResults *results, BhRepetitions repetitions);
 
 /* The worst of all cells' statuses as an exit status (measurement.md); `strict`, or a run line that says so:
  * skips count as BH_EXIT_BROKEN. */

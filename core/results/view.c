@@ -84,7 +84,8 @@ char *bh_view_percent(double fraction) {
   return g_strconcat(digits, "%", NULL);
 }
 
-char *bh_view_counts(const GPtrArray *cells) {
+/* "9 ok, 1 wrong": how many cells ended how. Caller frees. */
+static char *counts_text(const GPtrArray *cells) {
   GString *text = g_string_new(NULL);
   for (guint status = BH_CELL_OK; status <= BH_CELL_FAILED; status++) {
     guint count = 0;
@@ -185,7 +186,7 @@ static void add_end(GPtrArray *summary, const BhResults *results) {
 }
 
 static void add_summary(GPtrArray *summary, const BhResults *results, const GPtrArray *cells, gboolean ascii) {
-  g_autofree char *counts = bh_view_counts(cells);
+  g_autofree char *counts = counts_text(cells);
   g_ptr_array_add(summary, g_strdup_printf("%u cell%s: %s.", cells->len, cells->len == 1 ? "" : "s", counts));
   add_stopped(summary, results, cells);
   add_end(summary, results);

@@ -39,5 +39,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhView, bh_view_free)
 /* Figures as texts; caller frees. */
 char *bh_view_ratio(double ratio);      /* "1.90", "12.3", "0.012" */
 char *bh_view_percent(double fraction); /* "0.5%", "<0.1%", "120%" */
-/* "9 ok, 1 wrong": how many cells ended how. Caller frees. */
-char *bh_view_counts(const GPtrArray *cells);

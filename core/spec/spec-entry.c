@@ -16,7 +16,7 @@ void bh_spec_clear_extras(BhExtras *extras) {
   g_clear_pointer(&extras->env, g_hash_table_unref);
 }
 
-void bh_spec_free_entry(BhEntry *entry) {
+static void free_entry(BhEntry *entry) {
   if (!entry)
     return;
   g_free(entry->name);
@@ -141,13 +141,13 @@ static BhEntry *read_entry(BhSpec *spec, const BhNode *item, const char *section
   if (item->kind == BH_NODE_MAP && !bh_node_is_null(item->items->pdata[0])) {
     entry->settings = item->items->pdata[0];
     if (!read_settings(entry, g_str_has_prefix(section, "workload"), error))
-      g_clear_pointer(&entry, bh_spec_free_entry);
+      g_clear_pointer(&entry, free_entry);
   }
   return entry;
 }
 
 GPtrArray *bh_spec_read_entries(BhSpec *spec, const BhNode *node, const char *section, GError **error) {
-  g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)bh_spec_free_entry);
+  g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)free_entry);
   const gboolean single = g_str_equal(section, "workload") || g_str_equal(section, "backend");
   if (node->kind != BH_NODE_LIST && !single) {
     bh_node_error(error, node->at,

@@ -56,7 +56,6 @@ gboolean bh_spec_is_entry_key(const char *name);
 GPtrArray *bh_spec_read_entries(BhSpec *spec, const BhNode *node, const char *section, GError **error); /* of BhEntry */
 gboolean bh_spec_read_extras(const BhNode *map, BhExtras *extras, GError **error);
 GHashTable *bh_spec_read_env(const BhNode *node, GError **error);
-void bh_spec_free_entry(BhEntry *entry);
 void bh_spec_clear_extras(BhExtras *extras);
 
 /* spec-set.c: `$name` is replaced by the set's value wherever it stands. */

@@ -62,23 +62,24 @@ static BhNode *set_value(Expander *expander, const BhNode *use, const char *name
   return g_steal_pointer(&result);
 }
 
+/* `ret_value`: what takes the item's place, the caller's; NULL: it stays, and what is in it has been expanded. */
+static gboolean expand_item(Expander *expander, BhNode *item, guint depth, BhNode **ret_value, GError **error) {
+  const char *name = set_name(item);
+  *ret_value = name ? set_value(expander, item, name, depth, error) : NULL;
+  return name ? *ret_value != NULL : expand(expander, item, depth, error);
+}
+
 static gboolean expand_list(Expander *expander, BhNode *list, guint depth, GError **error) {
   g_autoptr(GPtrArray) items = g_steal_pointer(&list->items);
   list->items = g_ptr_array_new_full(items->len, (GDestroyNotify)bh_node_free);
   for (guint i = 0; i < items->len; i++) {
-    BhNode *item = items->pdata[i];
-    const char *name = set_name(item);
-    if (!name) {
+    BhNode *item = items->pdata[i], *value;
+    if (!expand_item(expander, item, depth + 1, &value, error))
+      return FALSE;
+    if (!value) {
       items->pdata[i] = NULL;
       g_ptr_array_add(list->items, item);
-      if (!expand(expander, item, depth + 1, error))
-        return FALSE;
-      continue;
-    }
-    BhNode *value = set_value(expander, item, name, depth + 1, error);
-    if (!value)
-      return FALSE;
-    if (value->kind == BH_NODE_LIST) {
+    } else if (value->kind == BH_NODE_LIST) {
       g_ptr_array_extend_and_steal(list->items, g_steal_pointer(&value->items));
       bh_node_free(value);
     } else {
@@ -91,18 +92,13 @@ static gboolean expand_list(Expander *expander, BhNode *list, guint depth, GErro
 /* `sets` itself is left alone: what is used of it is expanded where it is used. */
 static gboolean expand_map(Expander *expander, BhNode *map, guint depth, GError **error) {
   for (guint i = 0; i < map->items->len; i++) {
-    BhNode *item = map->items->pdata[i];
-    const char *name = set_name(item);
+    BhNode *item = map->items->pdata[i], *value;
     if (item == expander->sets || !strcmp(((const BhNode *)map->keys->pdata[i])->text, "env")) /* text as it is */
       continue;
-    if (!name) {
-      if (!expand(expander, item, depth + 1, error))
-        return FALSE;
-      continue;
-    }
-    BhNode *value = set_value(expander, item, name, depth + 1, error);
-    if (!value)
+    if (!expand_item(expander, item, depth + 1, &value, error))
       return FALSE;
+    if (!value)
+      continue;
     bh_node_free(item);
     map->items->pdata[i] = value;
   }

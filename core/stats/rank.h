@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Distribution-free tests and shifts: Wilcoxon's signed ranks, Hodges and Lehmann's estimates, Mann and Whitney's U.
+ * Distribution-free tests and shifts: Wilcoxon's signed ranks, Hodges and Lehmann's estimates.
  * Agreement with SciPy to 1e-9, ties and tiny n included, is tested (tests/cli/test_scipy.py). */
 #pragma once
 #include <glib.h>
@@ -19,8 +19,5 @@ gboolean bh_stats_hodges_lehmann_interval(const double *x, guint n, double confi
 double bh_stats_shift(const double *x, guint n, const double *y, guint m);
 gboolean bh_stats_shift_interval(const double *x, guint n, const double *y, guint m, double confidence, double *ret_low,
                                  double *ret_high);
-/* One-sided P(y tends to be larger than x by chance): exact without ties for n*m <= 10000, else normal with tie and
- * continuity correction, as SciPy's mannwhitneyu(method='auto' rules stated there). */
-double bh_stats_mann_whitney_p(const double *x, guint n, const double *y, guint m);
 /* Benjamini and Hochberg 1995: adjusted p-values, in place of p's order. `ret`: n values; may be p itself. */
 void bh_stats_benjamini_hochberg(const double *p, guint n, double *ret);

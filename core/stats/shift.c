@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the comparison of two independent samples: Mann and Whitney's test, the shift between them and its interval. The
- * n m differences are never written down. */
+ * Owns the comparison of two independent samples: the shift between them, and its interval from the distribution of
+ * Mann and Whitney's U. The n m differences are never written down. */
 #include "stats/rank.h"
 #include "stats/sorted.h"
 
@@ -121,44 +121,4 @@ gboolean bh_stats_shift_interval(const double *x, guint n, const double *y, guin
   *ret_low = (1 - in) * difference_at(&pairs, k) + in * difference_at(&pairs, MIN(k + 1, all));
   *ret_high = (1 - in) * difference_at(&pairs, all + 1 - k) + in * difference_at(&pairs, MAX(all - k, 1));
   return TRUE;
-}
-
-/* Twice U = how many pairs have y above x, ties counting a half; `ret_cubes`: sum of t^3 - t over groups of t ties. */
-static guint64 twice_u(const Pairs *pairs, double *ret_cubes) {
-  guint64 twice = 0;
-  guint below = 0, up_to = 0;
-  *ret_cubes = 0;
-  for (guint j = 0; j < pairs->m; j++) {
-    while (below < pairs->n && pairs->x[below] < pairs->y[j])
-      below++;
-    while (up_to < pairs->n && pairs->x[up_to] <= pairs->y[j])
-      up_to++;
-    twice += below + up_to;
-  }
-  for (guint i = 0, j = 0; i < pairs->n || j < pairs->m;) {
-    const double least = j >= pairs->m || (i < pairs->n && pairs->x[i] < pairs->y[j]) ? pairs->x[i] : pairs->y[j];
-    double ties = 0;
-    for (; i < pairs->n && pairs->x[i] <= least; i++)
-      ties++;
-    for (; j < pairs->m && pairs->y[j] <= least; j++)
-      ties++;
-    *ret_cubes += ties * ties * ties - ties;
-  }
-  return twice;
-}
-
-double bh_stats_mann_whitney_p(const double *x, guint n, const double *y, guint m) {
-  g_return_val_if_fail(n > 0 && m > 0, 1);
-  g_autofree double *first = bh_sorted_copy(x, n);
-  g_autofree double *second = bh_sorted_copy(y, m);
-  const Pairs pairs = {.x = first, .y = second, .n = n, .m = m};
-  double cubes;
-  const guint64 twice = twice_u(&pairs, &cubes);
-  const double all = (double)n * m, count = (double)n + m;
-  if (!(cubes > 0) && all <= EXACT)
-    return exact_tail(n, m, (guint)(twice / 2));
-  const double variance = all / 12 * (count + 1 - cubes / (count * (count - 1)));
-  if (!(variance > 0))
-    return 1;
-  return 0.5 * erfc(((double)twice / 2 - all / 2 - 0.5) / sqrt(2 * variance));
 }

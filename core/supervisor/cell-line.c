@@ -196,12 +196,18 @@ static void set_usage(JsonObject *line, const struct rusage *usage) {
   json_object_set_object_member(line, "rusage", object);
 }
 
-static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out) {
-  JsonArray *flags = json_array_new();
-  JsonNode *node = result ? json_object_get_member(result, "flags") : NULL;
+/* What the worker itself says there, to be added to; `result` NULL: nothing. */
+static JsonArray *texts_of(JsonObject *result, const char *key) {
+  JsonArray *texts = json_array_new();
+  JsonNode *node = result ? json_object_get_member(result, key) : NULL;
   JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
   for (guint i = 0; own && i < json_array_get_length(own); i++)
-    json_array_add_string_element(flags, json_array_get_string_element(own, i));
+    json_array_add_string_element(texts, json_array_get_string_element(own, i));
+  return texts;
+}
+
+static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out) {
+  JsonArray *flags = texts_of(result, "flags");
   if (out->strays)
     json_array_add_string_element(flags, "left-processes");
   if (result && out->killed == BH_KILLED_LINGERING)
@@ -214,11 +220,7 @@ static void set_flags(JsonObject *line, JsonObject *result, const BhOutcome *out
 }
 
 static void set_log(JsonObject *line, JsonObject *result, const BhOutcome *out) {
-  JsonArray *log = json_array_new();
-  JsonNode *node = result ? json_object_get_member(result, "log") : NULL;
-  JsonArray *own = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-  for (guint i = 0; own && i < json_array_get_length(own); i++)
-    json_array_add_string_element(log, json_array_get_string_element(own, i));
+  JsonArray *log = texts_of(result, "log");
   for (guint i = 0; i < out->log->len; i++)
     json_array_add_string_element(log, out->log->pdata[i]);
   if (out->log_dropped) {

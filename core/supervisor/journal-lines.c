@@ -76,11 +76,7 @@ static JsonArray *plugins_array(const BhPlan *plan) {
   for (guint i = 0; i < used->len; i++) {
     const BhPlugin *plugin = used->pdata[i];
     JsonObject *object = json_object_new();
-    bh_json_put_text(object, "name", plugin->name);
-    json_object_set_string_member(object, "kind", plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend");
-    bh_json_put_text(object, "path", plugin->path);
-    bh_json_put_text(object, "version", plugin->version);
-    bh_json_put_text(object, "build_id", plugin->build_id);
+    bh_plugin_put_identity(object, plugin);
     bh_json_put_text(object, "compiler", plugin->compiler);
     JsonArray *loaded = json_array_new();
     for (char **name = plugin->loaded; name && *name; name++) {
@@ -196,7 +192,7 @@ static const char *changed_plugin(const BhPlan *plan, JsonObject *run) {
     JsonObject *old = JSON_NODE_HOLDS_OBJECT(element) ? json_node_get_object(element) : NULL;
     for (guint k = 0; k < used->len; k++) {
       const BhPlugin *plugin = used->pdata[k];
-      const char *kind = plugin->kind == BH_PLUGIN_WORKLOAD ? "workload" : "backend";
+      const char *kind = bh_plugin_kind_name(plugin->kind);
       if (!g_strcmp0(text_of(old, "name"), plugin->name) && !g_strcmp0(text_of(old, "kind"), kind) &&
           g_strcmp0(text_of(old, "build_id"), plugin->build_id))
         return plugin->name;

@@ -229,11 +229,6 @@ gboolean bh_scratch_make(BhScratch *scratch, GError **error) {
   return FALSE;
 }
 
-BhScratch *bh_scratch_new(GError **error) {
-  g_autoptr(BhScratch) scratch = bh_scratch_choose();
-  return bh_scratch_make(scratch, error) ? g_steal_pointer(&scratch) : NULL;
-}
-
 void bh_scratch_free(BhScratch *scratch) {
   if (!scratch)
     return;

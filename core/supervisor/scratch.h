@@ -14,7 +14,6 @@ typedef struct {
 /* Sweeps what others left, then chooses a name. The folder is not there yet: a guardian is to be told before it is. */
 BhScratch *bh_scratch_choose(void);
 gboolean bh_scratch_make(BhScratch *scratch, GError **error); /* makes and locks it */
-BhScratch *bh_scratch_new(GError **error);                    /* both */
 void bh_scratch_free(BhScratch *scratch);                     /* removes the folder */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BhScratch, bh_scratch_free)
 

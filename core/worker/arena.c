@@ -276,12 +276,6 @@ bh_status bh_arena_stopped(const BhArena *arena, const char **ret_message) {
   return BH_OK;
 }
 
-void bh_arena_clear_stop(BhArena *arena) {
-  for (guint i = 0; i < MAX_STOPS; i++)
-    atomic_store(&arena->stops[i].ready, 0);
-  atomic_store(&arena->n_stops, 0);
-}
-
 void bh_arena_begin_sample(BhArena *arena, guint sample) {
   atomic_store_explicit(&arena->sample, sample, memory_order_relaxed);
 }

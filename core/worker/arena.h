@@ -26,7 +26,6 @@ void bh_arena_cancel(BhArena *arena); /* async-signal-safe */
 gboolean bh_arena_cancelled(const BhArena *arena);
 /* The first `stop`: BH_OK when none was called. `ret_message` points into the arena. */
 bh_status bh_arena_stopped(const BhArena *arena, const char **ret_message);
-void bh_arena_clear_stop(BhArena *arena);
 /* Metrics recorded from now on belong to sample `sample`; bh_arena_forget_metrics drops those of warm-up. */
 void bh_arena_begin_sample(BhArena *arena, guint sample);
 void bh_arena_forget_metrics(BhArena *arena);

@@ -77,6 +77,23 @@ static gboolean writes_part(const bh_use *uses, guint n, guint region) {
   return FALSE;
 }
 
+/* What a body hands to the team's calls alone has one place, the member's own part. */
+static gboolean check_flags(const bh_problem *p, const char *who, const bh_use *uses, guint n, GError **error) {
+  for (guint i = 0; i < n; i++) {
+    const bh_region *r = &p->regions[uses[i].region];
+    if (!uses[i].flags)
+      continue;
+    if (uses[i].flags != BH_EXCHANGED || uses != p->uses)
+      REFUSE("%s: use %u has flags %x: only a team body's use may have one, BH_EXCHANGED", who, i, uses[i].flags);
+    if (r->split != BH_BY_WORKER || r->role == BH_SCRATCH)
+      REFUSE("%s: region %s is BH_EXCHANGED: it must be BH_BY_WORKER and none of BH_SCRATCH", who, r->name);
+    for (guint other = 0; other < n; other++)
+      if (uses[other].region == uses[i].region && !uses[other].flags)
+        REFUSE("%s: region %s is BH_EXCHANGED in one use and looked at in another", who, r->name);
+  }
+  return TRUE;
+}
+
 static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *uses, guint n, GError **error) {
   if (n > BH_MAX_USES)
     REFUSE("%s uses %u regions; the most is %d", who, n, BH_MAX_USES);
@@ -98,7 +115,7 @@ static gboolean check_uses(const bh_problem *p, const char *who, const bh_use *u
       REFUSE("%s: reads all parts of region %s and writes its own: others would see it half done; use two loops", who,
              r->name);
   }
-  return TRUE;
+  return check_flags(p, who, uses, n, error);
 }
 
 /* A variant without its code would let another's run under its name. */

@@ -201,16 +201,20 @@ static gint64 read_int(JsonObject *object, const char *key, gint64 max, GError *
   return 0;
 }
 
-static char **read_strings(JsonObject *object, const char *key, GError **error) {
+static JsonArray *read_list(JsonObject *object, const char *key, GError **error) {
   JsonNode *node = member(object, key, error);
-  if (!node)
-    return NULL;
-  if (!JSON_NODE_HOLDS_ARRAY(node)) {
+  if (node && JSON_NODE_HOLDS_ARRAY(node))
+    return json_node_get_array(node);
+  if (node)
     complain(key, "a list", error);
+  return NULL;
+}
+
+static char **read_strings(JsonObject *object, const char *key, GError **error) {
+  JsonArray *array = read_list(object, key, error);
+  if (!array)
     return NULL;
-  }
   g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-  JsonArray *array = json_node_get_array(node);
   for (guint i = 0; i < json_array_get_length(array); i++) {
     JsonNode *item = json_array_get_element(array, i);
     if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_STRING) {
@@ -223,15 +227,10 @@ static char **read_strings(JsonObject *object, const char *key, GError **error) 
 }
 
 static GArray *read_ints(JsonObject *object, const char *key, GError **error) {
-  JsonNode *node = member(object, key, error);
-  if (!node)
+  JsonArray *array = read_list(object, key, error);
+  if (!array)
     return NULL;
-  if (!JSON_NODE_HOLDS_ARRAY(node)) {
-    complain(key, "a list", error);
-    return NULL;
-  }
   g_autoptr(GArray) ints = g_array_new(FALSE, FALSE, sizeof(int));
-  JsonArray *array = json_node_get_array(node);
   for (guint i = 0; i < json_array_get_length(array); i++) {
     JsonNode *item = json_array_get_element(array, i);
     if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_INT64 || json_node_get_int(item) < 0 ||

@@ -3,13 +3,14 @@
 #include "worker/sampler.h"
 
 #include "base/clock.h"
+#include "stats/series.h"
 #include "stats/summary.h"
 #include "worker/probe.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { WINDOW = 5, SPOTS = 64, MAX_INNER = 1 << 30, FIRST_LOOK = 10 };
+enum { WINDOW = BH_SAMPLER_WINDOW, SPOTS = 64, MAX_INNER = 1 << 30, FIRST_LOOK = 10 };
 #define SPOT_FETCH_BYTES                                                                                               \
   (UINT64_C(64) << 20) /* device results up to here are brought back for every sample's spot check */
 
@@ -117,18 +118,15 @@ static bh_status size_samples(BhSession *s, BhSampling *ret, guint64 target_ns) 
   }
 }
 
-/* Mann and Kendall's test: no trend is in 10 figures unless their order has 23 more rises than falls or the reverse
- * (two-sided, 5 %), which is when the interval of Theil and Sen's slope leaves out 0. */
-static gboolean drifts(const double window[2 * WINDOW]) {
-  int rises = 0;
-  for (guint i = 0; i < 2 * WINDOW; i++)
-    for (guint j = i + 1; j < 2 * WINDOW; j++)
-      rises += (window[j] > window[i]) - (window[j] < window[i]);
-  return ABS(rises) >= 23;
+gboolean bh_sampler_is_steady(const double x[2 * BH_SAMPLER_WINDOW]) {
+  const double before = bh_stats_median(x, WINDOW), now = bh_stats_median(x + WINDOW, WINDOW);
+  double slope, low, high;
+  const gboolean drifts = bh_stats_trend(x, 2 * WINDOW, 0.95, &slope, &low, &high) && (low > 0 || high < 0);
+  return fabs(now - before) <= 0.01 * MIN(before, now) && !drifts;
 }
 
-/* Until the medians of two windows agree within 1 % and nothing drifts, or the time is up. Samples that turn out too
- * short (the first run was slow, or something else ran while they were sized) are sized again. */
+/* Until two windows are steady, or the time is up. Samples that turn out too short (the first run was slow, or
+ * something else ran while they were sized) are sized again. */
 static bh_status warm_up(BhSession *s, BhSampling *ret, guint64 target_ns) {
   const guint64 limit_ns = bh_sampler_warmup_ns(&s->request->measure, share_ns(s));
   const guint64 start_ns = bh_clock_now_ns();
@@ -142,14 +140,12 @@ static bh_status warm_up(BhSession *s, BhSampling *ret, guint64 target_ns) {
     window[n++] = (double)ns;
     if (n % WINDOW)
       continue;
-    const double now = bh_stats_median(window + n - WINDOW, WINDOW);
-    if (too_short(s, ret, now, target_ns)) {
+    if (too_short(s, ret, bh_stats_median(window + n - WINDOW, WINDOW), target_ns)) {
       if ((status = size_samples(s, ret, target_ns)) != BH_OK)
         return status;
       n = 0;
     } else if (n == 2 * WINDOW) {
-      const double before = bh_stats_median(window, WINDOW);
-      if (fabs(now - before) <= 0.01 * MIN(before, now) && !drifts(window)) {
+      if (bh_sampler_is_steady(window)) {
         ret->steady = TRUE;
         return BH_OK;
       }

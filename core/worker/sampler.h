@@ -35,6 +35,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BhSampling, bh_sampling_clear)
  * samples. */
 bh_status bh_sampler_run(BhSession *session, BhSampling *ret);
 
+#define BH_SAMPLER_WINDOW 5
+/* Whether warm-up is over after these last samples: the medians of both windows agree within 1 %, and the 95 % interval
+ * of Theil and Sen's slope covers 0. Times, > 0. */
+gboolean bh_sampler_is_steady(const double x[2 * BH_SAMPLER_WINDOW]);
 /* The next size at which the stop rule looks after looking at `n` (0: the first): 10, 15, 23, 35, ...: looking at every
  * sample would stop on lucky ones (coverage 0.91 instead of 0.95, simulated). */
 guint bh_sampler_next_look(guint n, guint first);

@@ -58,6 +58,7 @@ enum { CU_HOST_PORTABLE = 1, CU_HOST_MAPPED = 2, CU_CAPTURE_RELAXED = 2 };
   X(cuMemcpyHtoDAsync, 3020, (cu_pointer, const void *, size_t, cu_stream))                                            \
   X(cuMemcpyDtoHAsync, 3020, (void *, cu_pointer, size_t, cu_stream))                                                  \
   X(cuMemcpyDtoDAsync, 3020, (cu_pointer, cu_pointer, size_t, cu_stream))                                              \
+  X(cuMemcpyPeerAsync, 4000, (cu_pointer, cu_context, cu_pointer, cu_context, size_t, cu_stream))                      \
   X(cuMemsetD32Async, 3020, (cu_pointer, unsigned, size_t, cu_stream))                                                 \
   X(cuMemsetD8Async, 3020, (cu_pointer, unsigned char, size_t, cu_stream))                                             \
   X(cuStreamCreate, 2000, (cu_stream *, unsigned))                                                                     \

@@ -39,7 +39,7 @@ static bh_status keep_memory(dev_lane *lane, cu_pointer address, uint64_t bytes,
     cu.cuMemFree(address);
     return lane_no_memory(lane);
   }
-  *memory = (dev_memory){.next = lane->memory, .address = address, .bytes = bytes};
+  *memory = (dev_memory){.next = lane->memory, .device = lane->device, .address = address, .bytes = bytes};
   lane->memory = memory;
   *ret_memory = memory;
   return BH_OK;
@@ -221,6 +221,12 @@ bh_status lane_copy(dev_lane *lane, dev_memory *to, uint64_t to_offset, const de
   LANE_TRY(lane_enter(lane));
   if (!bytes)
     return BH_OK;
+  if (from->device != to->device) {
+    record_other(lane, "it copies from another device");
+    CU_TRY(lane, cuMemcpyPeerAsync, to->address + to_offset, to->device->context, from->address + from_offset,
+           from->device->context, bytes, lane->stream);
+    return BH_OK;
+  }
   record_copy(lane, to->address + to_offset, from->address + from_offset, bytes);
   CU_TRY(lane, cuMemcpyDtoDAsync, to->address + to_offset, from->address + from_offset, bytes, lane->stream);
   return BH_OK;

@@ -23,6 +23,7 @@ typedef struct {
 
 struct dev_memory {
   dev_memory *next;
+  const cuda_device *device;
   cu_pointer address;
   uint64_t bytes;
 };

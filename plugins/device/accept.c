@@ -122,7 +122,7 @@ static uint64_t lane_bytes(const bh_problem *problem, uint32_t lane, uint32_t co
   }
   for (uint32_t l = 0; l < problem->n_loops; l++)
     bytes += least_parts(problem, &problem->kernels[problem->loops[l].kernel]);
-  return bytes;
+  return bytes + 2 * dev_exchange_bytes(problem, count);
 }
 
 /* Parts that come back to be joined, in host memory. */

@@ -53,8 +53,8 @@ typedef struct {
   void (*release)(dev_lane *, dev_memory *);                               /* accepts NULL */
 
   /* In order. `from` may change after upload returned; `into` is filled when the lane gets there. `fill`: one 8-byte
-   * word repeated; offset and bytes are multiples of 8, or the last word is cut. `copy`: within the device, no overlap.
-   */
+   * word repeated; offset and bytes are multiples of 8, or the last word is cut. `copy`: no overlap; `from` may be
+   * another lane's memory, on this device or another one: the caller knows that lane to be done with it. */
   bh_status (*upload)(dev_lane *, dev_memory *, uint64_t offset_bytes, const void *from, uint64_t bytes);
   bh_status (*download)(dev_lane *, const dev_memory *, uint64_t offset_bytes, void *into, uint64_t bytes);
   bh_status (*fill)(dev_lane *, dev_memory *, uint64_t offset_bytes, uint64_t word, uint64_t bytes);

@@ -52,6 +52,12 @@ typedef struct {
   int single;   /* 1: one device lane (or group) does all: a use belongs to the worker */
 } dev_job;
 
+/* What a member puts up for the others during one collective: bytes in its lane's memory. */
+typedef struct {
+  dev_memory *memory; /* NULL: somewhere in the host's memory */
+  uint64_t offset_bytes;
+} dev_place;
+
 /* A lane with all that belongs to it: worker, or member of a team. */
 typedef struct {
   dev_engine *engine;
@@ -64,8 +70,10 @@ typedef struct {
   /* team */
   bh_lane own; /* the body's arguments, and this member's parts in host memory */
   void *reduce, *scratch;
-  pthread_t thread; /* members 1.. */
-  bh_status status; /* of starting, then of the last run */
+  pthread_t thread;        /* members 1.. */
+  bh_status status;        /* of starting, then of the last run */
+  dev_place offer;         /* others read it between two barriers */
+  dev_memory *sum, *piece; /* of engine->exchange_bytes each; NULL: no region is exchanged */
 } dev_seat;
 
 struct dev_engine {
@@ -81,7 +89,8 @@ struct dev_engine {
   bh_pool *pool;
   bh_team_area *area;
   bh_waiter waiter;
-  uint32_t started; /* threads */
+  uint32_t started;        /* threads */
+  uint64_t exchange_bytes; /* of a collective at a time; 0: no region is exchanged */
 };
 
 static inline int dev_range_empty(dev_range r) {
@@ -126,7 +135,7 @@ void dev_written(dev_engine *, uint32_t loop);
 bh_status dev_finish_all(dev_engine *); /* waits for all lanes; the first failure counts */
 /* Team: 1 where the copy on the lane is the only one between bind and fetch, as the body does not look at the region.
  */
-int dev_is_resident(const dev_engine *, uint32_t index);
+int dev_is_resident(const bh_problem *, uint32_t count, uint32_t index);
 
 /* ---- launch.c ---- */
 bh_status dev_jobs_open(dev_seat *); /* compiles, lays out private parts; after dev_copies_open */
@@ -157,3 +166,10 @@ void dev_programs_finish(dev_seat *);
 bh_status dev_team_open(dev_engine *);
 void dev_team_close(dev_engine *);                             /* stops the members' threads */
 uint64_t dev_team_bytes(const bh_problem *, uint32_t members); /* of host memory */
+
+/* ---- exchange.c ---- */
+/* What goes through a collective at a time, in each of two buffers of a lane; 0: no region is exchanged. */
+uint64_t dev_exchange_bytes(const bh_problem *, uint32_t count);
+bh_status dev_exchange_open(dev_seat *);
+/* Gives the member calls that know regions in device memory. */
+void dev_exchange_join(bh_team_member *);

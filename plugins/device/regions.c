@@ -157,17 +157,16 @@ void dev_written(dev_engine *engine, uint32_t loop) {
 
 /* ---- Teams ---- */
 
-int dev_is_resident(const dev_engine *engine, uint32_t index) {
-  const bh_problem *problem = engine->problem;
+int dev_is_resident(const bh_problem *problem, uint32_t count, uint32_t index) {
   const bh_region *region = &problem->regions[index];
   if (region->role == BH_IN)
     return 1;
   if (bh_regions_reduces(problem, index))
     return 0;
   for (uint32_t u = 0; u < problem->n_uses; u++)
-    if (problem->uses[u].region == index)
+    if (problem->uses[u].region == index && !(problem->uses[u].flags & BH_EXCHANGED))
       return 0;
-  return engine->count == 1 || (region->split == BH_BY_WORKER && dev_only_by_worker(problem, index));
+  return count == 1 || (region->split == BH_BY_WORKER && dev_only_by_worker(problem, index));
 }
 
 /* What of a resident region goes to the lane and comes back: of one that kernels write, the lane's own part. */
@@ -209,7 +208,7 @@ bh_status dev_bind(void *state, uint32_t index) {
   dev_engine *engine = state;
   int team = engine->problem->member != NULL;
   bh_status status = BH_OK;
-  if (!dev_has_copy(engine->problem, index) || (team && !dev_is_resident(engine, index)))
+  if (!dev_has_copy(engine->problem, index) || (team && !dev_is_resident(engine->problem, engine->count, index)))
     return BH_OK;
   for (uint32_t i = 0; i < engine->count && status == BH_OK; i++) {
     dev_seat *seat = &engine->seats[i];
@@ -226,7 +225,7 @@ bh_status dev_fetch(void *state, uint32_t index) {
   bh_status status = BH_OK;
   if (!engine->problem->member)
     return gather(engine, index);
-  if (!dev_has_copy(engine->problem, index) || !dev_is_resident(engine, index) ||
+  if (!dev_has_copy(engine->problem, index) || !dev_is_resident(engine->problem, engine->count, index) ||
       engine->problem->regions[index].role == BH_IN)
     return BH_OK;
   for (uint32_t i = 0; i < engine->count && status == BH_OK; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Teams: a member is a thread with a lane of its own; the calling thread is member 0. Bodies are host code and work on
  * the host's views, with the collectives of benchhost/team.h. A loop that a member runs takes its bytes to the lane and
- * back, except for regions that no body looks at, which stay there. */
+ * back, except for regions that no body looks at, which stay there, and are exchanged from there (exchange.c). */
 #include "engine.h"
 
 uint64_t dev_team_bytes(const bh_problem *problem, uint32_t members) {
@@ -17,7 +17,8 @@ static bh_status stage(dev_seat *seat, const dev_job *job, uint64_t begin, uint6
   bh_status status = BH_OK;
   for (uint32_t u = 0; u < job->kernel->n_uses && status == BH_OK; u++) {
     const bh_use *use = &job->kernel->uses[u];
-    if (dev_is_private(seat->engine->problem, use) || dev_is_resident(seat->engine, use->region))
+    if (dev_is_private(seat->engine->problem, use) ||
+        dev_is_resident(seat->engine->problem, seat->engine->count, use->region))
       continue;
     dev_range range = dev_use_range(seat->engine, use, params, seat->index, begin, end);
     if (!after)
@@ -70,6 +71,8 @@ static bh_status run_member(dev_seat *seat) {
   bh_team_member member;
   bh_lane_fill(&seat->own, engine->view);
   bh_team_join(&member, engine->host, engine->area, seat->index, &engine->waiter, member_run, seat);
+  if (engine->exchange_bytes)
+    dev_exchange_join(&member);
   bh_lane_identity_team(&seat->own);
   return bh_team_leave(&member, engine->problem->member(engine->workload_state, &member.team, &seat->own.team));
 }
@@ -122,6 +125,7 @@ static int open_own(dev_seat *seat) {
 }
 
 bh_status dev_team_open(dev_engine *engine) {
+  bh_status status = BH_OK;
   int fits = (engine->pool = bh_regions_pages(sizeof *engine->pool, 0)) != NULL;
   fits = fits && (engine->area = bh_regions_pages(bh_team_area_bytes(engine->count), 0)) != NULL;
   for (uint32_t i = 0; i < engine->count && fits; i++)
@@ -131,7 +135,10 @@ bh_status dev_team_open(dev_engine *engine) {
                               engine->count);
   bh_team_area_init(engine->area, engine->count);
   engine->waiter = bh_waiter_make(1, 0, engine->count > engine->host->cores);
-  return start_members(engine);
+  engine->exchange_bytes = dev_exchange_bytes(engine->problem, engine->count);
+  for (uint32_t i = 0; i < engine->count && engine->exchange_bytes && status == BH_OK; i++)
+    status = dev_exchange_open(&engine->seats[i]);
+  return status == BH_OK ? start_members(engine) : status;
 }
 
 void dev_team_close(dev_engine *engine) {

@@ -52,7 +52,8 @@ struct iovec bh_pipe_part(const bh_fork *f, uint32_t region, uint32_t worker) {
   return (struct iovec){r->split == BH_BY_WORKER ? base + worker * r->bytes : base, r->bytes};
 }
 
-struct iovec bh_pipe_slice(const bh_fork *f, uint32_t loop, uint32_t u, uint64_t begin, uint64_t end) {
+/* The bytes of items [begin, end) in use `u` of loop `loop`, in this process's view. */
+static struct iovec slice_of(const bh_fork *f, uint32_t loop, uint32_t u, uint64_t begin, uint64_t end) {
   const bh_loop *l = &f->problem->loops[loop];
   const bh_use *use = &f->problem->kernels[l->kernel].uses[u];
   uint64_t offset = begin * use->stride_bytes, length = (end - begin) * use->stride_bytes;
@@ -66,7 +67,7 @@ int bh_pipe_slices(const bh_fork *f, const bh_pipe_header *header, uint32_t flag
   int n = 0;
   for (uint32_t u = 0; u < kernel->n_uses; u++)
     if (bh_pipe_flags(f, header->index, u) & flag)
-      ret[n++] = bh_pipe_slice(f, header->index, u, header->begin, header->end);
+      ret[n++] = slice_of(f, header->index, u, header->begin, header->end);
   return n;
 }
 
@@ -175,7 +176,7 @@ static void run_chunk(pipe_worker *w, bh_pipe_header *header) {
     if (!(bh_pipe_flags(w->f, header->index, u) & BH_PIPE_FILLED))
       continue;
     uint32_t region = kernel->uses[u].region;
-    struct iovec slice = bh_pipe_slice(w->f, header->index, u, header->begin, header->end);
+    struct iovec slice = slice_of(w->f, header->index, u, header->begin, header->end);
     poison_slice(w, region, (uint64_t)((char *)slice.iov_base - (char *)w->f->view[region]), slice.iov_len);
   }
   kernel->host(&w->f->lanes[w->worker].loops[header->index], header->begin, header->end);

@@ -40,8 +40,6 @@ enum {
 uint32_t bh_pipe_flags(const bh_fork *f, uint32_t loop, uint32_t u);
 /* What a worker's part of a region is: BY_WORKER its own, else all of it. */
 struct iovec bh_pipe_part(const bh_fork *f, uint32_t region, uint32_t worker);
-/* The bytes of items [begin, end) in use `u` of loop `loop`, in this process's view. */
-struct iovec bh_pipe_slice(const bh_fork *f, uint32_t loop, uint32_t u, uint64_t begin, uint64_t end);
 /* The data behind a CHUNK header: uses with `flag`; behind an END header: REDUCE parts and written parts. Return
  * counts. */
 int bh_pipe_slices(const bh_fork *f, const bh_pipe_header *header, uint32_t flag, struct iovec *ret);

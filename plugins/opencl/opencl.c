@@ -6,6 +6,7 @@
 #include "opencl.h"
 
 #include <benchhost/params.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,34 @@ static bh_status lanes_free(const bh_host *h, const bh_value *values, uint32_t i
   return status;
 }
 
+/* A device's lanes have one context, so that each can copy what is in another's memory. A process has one cell, whose
+ * lanes are opened and closed by one thread. */
+static struct {
+  cl_device_id device;
+  cl_context context;
+  uint32_t lanes;
+} common;
+
+static bh_status open_context(dev_lane *lane) {
+  int32_t error = CL_SUCCESS;
+  if (!common.lanes)
+    common.context = lane->cl->clCreateContext(NULL, 1, &lane->choice.device, NULL, NULL, &error);
+  if (error != CL_SUCCESS)
+    return ocl_failed(lane->head.host, "clCreateContext", error);
+  if (common.lanes && common.device != lane->choice.device)
+    return lane->head.host->stop(lane->head.host, BH_FAIL, "lane %" PRIu32 " is on another device than lane 0",
+                                 lane->head.index);
+  common.device = lane->choice.device;
+  common.lanes++;
+  lane->context = common.context;
+  return BH_OK;
+}
+
+static void close_context(dev_lane *lane) {
+  if (lane->context && --common.lanes == 0)
+    lane->cl->clReleaseContext(lane->context);
+}
+
 static void lane_close(dev_lane *lane) {
   if (!lane)
     return;
@@ -54,16 +83,15 @@ static void lane_close(dev_lane *lane) {
   ocl_code_close(lane);
   if (lane->queue)
     lane->cl->clReleaseCommandQueue(lane->queue);
-  if (lane->context)
-    lane->cl->clReleaseContext(lane->context);
+  close_context(lane);
   free(lane);
 }
 
 static bh_status open_queue(dev_lane *lane) {
   int32_t error = CL_SUCCESS;
-  lane->context = lane->cl->clCreateContext(NULL, 1, &lane->choice.device, NULL, NULL, &error);
-  if (error != CL_SUCCESS)
-    return ocl_failed(lane->head.host, "clCreateContext", error);
+  bh_status status = open_context(lane);
+  if (status != BH_OK)
+    return status;
   lane->queue = lane->cl->clCreateCommandQueue(lane->context, lane->choice.device,
                                                lane->profile ? CL_QUEUE_PROFILING_ENABLE : 0, &error);
   return error == CL_SUCCESS ? BH_OK : ocl_failed(lane->head.host, "clCreateCommandQueue", error);

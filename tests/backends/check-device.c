@@ -6,6 +6,7 @@
  */
 #include "check-device.k.h"
 #include "check-device.k.inc"
+#include "expect.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ enum {
   REDUCE,
   GROUPS,
   WORKER,
-  SEEN, /* by items too: more than the host takes from workloads, and no less than backends do */
+  SEEN, /* and all parts by the next loop */
   NOTHING,
   TIRED,
   WHOLE_OUT,
@@ -276,16 +277,6 @@ static bh_status check_prepare(void *state) {
 }
 
 /* ---- Verification ---- */
-
-static bh_status differs(check *c, const char *what, uint64_t i, uint64_t got, uint64_t expected) {
-  return c->host->stop(c->host, BH_WRONG, "%s[%" PRIu64 "] is %" PRIx64 ", expected %" PRIx64, what, i, got, expected);
-}
-#define EXPECT(WHAT, I, GOT, EXPECTED)                                                                                 \
-  do {                                                                                                                 \
-    uint64_t got_ = (GOT), expected_ = (EXPECTED);                                                                     \
-    if (got_ != expected_)                                                                                             \
-      return differs(c, WHAT, I, got_, expected_);                                                                     \
-  } while (0)
 
 static bh_status verify_roles(check *c, void *const *region) {
   const uint64_t *out = region[1], *inout = region[2], *sum = region[3];

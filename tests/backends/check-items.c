@@ -4,7 +4,7 @@
  * once, chunk edges, each role and split, ragged slices, TEMP and REDUCE between loops, fresh poison, dying workers.
  * Expected values are computed in verify from the index alone, never by the kernels' code.
  */
-#include <benchhost/plugin.h>
+#include "expect.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -295,16 +295,6 @@ static bh_status check_prepare(void *state) {
   ((check *)state)->sample++;
   return BH_OK;
 }
-
-static bh_status differs(check *c, const char *what, uint64_t i, uint64_t got, uint64_t expected) {
-  return c->host->stop(c->host, BH_WRONG, "%s[%" PRIu64 "] is %" PRIx64 ", expected %" PRIx64, what, i, got, expected);
-}
-#define EXPECT(WHAT, I, GOT, EXPECTED)                                                                                 \
-  do {                                                                                                                 \
-    uint64_t got_ = (GOT), expected_ = (EXPECTED);                                                                     \
-    if (got_ != expected_)                                                                                             \
-      return differs(c, WHAT, I, got_, expected_);                                                                     \
-  } while (0)
 
 static bh_status verify_roles(check *c, void *const *region, uint32_t workers) {
   uint64_t n = c->params.n;

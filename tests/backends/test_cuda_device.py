@@ -5,7 +5,7 @@ import os
 import tempfile
 
 import pytest
-from test_devices import ident, pair, workers
+from test_devices import EXCHANGE, exchanges, ident, pair, workers
 
 DOUBLE, TWINS = (os.environ[name] for name in ("FAKE_CUDA", "FAKE_CUDA_TWINS"))
 CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "seen", "two-writers", "team"]
@@ -42,6 +42,13 @@ def sizes(case):
 def test_every_form_role_and_split(case, variant, env):
     for texts in sizes(case):
         assert pair(env, variant, *texts) == ("ok", ""), texts
+
+
+@pytest.mark.parametrize("variant", VARIANTS[:3], ids=ident)
+def test_exchanges(variant, env):
+    """Also from device to device."""
+    for texts in exchanges("device=all" in variant[1]):
+        assert pair(env, variant, *texts, "samples=2", workload=EXCHANGE) == ("ok", ""), texts
 
 
 @pytest.mark.parametrize("variant", REPEATED, ids=ident)

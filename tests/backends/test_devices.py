@@ -10,6 +10,7 @@ import pytest
 
 PAIR, CHECKS, BACKENDS = (os.environ[name] for name in ("PAIR", "CHECKS", "BACKENDS"))
 POCL = "/etc/OpenCL/vendors/pocl.icd"
+EXCHANGE = f"{CHECKS}/check-exchange.so"
 OCLGRIND = glob.glob("/usr/lib/oclgrind/liboclgrind-rt-icd.so") + glob.glob("/usr/lib/*/oclgrind/liboclgrind-rt-icd.so")
 CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "seen", "two-writers", "team"]
 
@@ -62,6 +63,36 @@ def test_every_form_role_and_split(case, variant, env):
     for n, min_chunk in (0, 1), (1, 1), (2, 5000), (1003, 1), (1003, 16):
         texts = [f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=3"]
         assert pair(env, variant, *texts) == ("ok", ""), texts
+
+
+def exchanges(whole):
+    """Each call; whole: each type and operation of the reductions, counts around what goes by slices and in pieces."""
+    for call in "all-reduce", "broadcast", "reduce-scatter", "all-gather", "exchange", "messages":
+        yield [f"call={call}", "n=1003", "at=3"]
+        yield [f"call={call}", "n=500", "mixed=true"]
+        for n in (0, 1, 7, 30000) if whole else ():
+            yield [f"call={call}", f"n={n}", "at=3"]
+    if not whole:
+        return
+    for dtype in "u8", "i32", "u32", "i64", "u64", "f32", "f64":
+        for op in "sum", "min", "max":
+            yield ["call=all-reduce", f"dtype={dtype}", f"op={op}", "n=1001", "at=1"]
+        yield ["call=reduce-scatter", f"dtype={dtype}", "n=9001"]
+    yield ["call=all-reduce", "n=1500007", "most=4", "dtype=f64"]
+
+
+@on(HOSTS + DEVICES[:3])
+def test_exchanges(variant, env):
+    for texts in exchanges(workers(variant) == 3):
+        assert pair(env, variant, *texts, "samples=2", workload=EXCHANGE) == ("ok", ""), texts
+
+
+@on(DEVICES[1:3])
+def test_exchange_outside_of_the_own_part(variant, env):
+    status, reason = pair(env, variant, "call=outside", "n=10", workload=EXCHANGE)
+    assert status == "failed"
+    assert re.fullmatch(r"team: member \d gives all_reduce 80 bytes at byte \d+ of region 'in', of which it has bytes \d+ to \d+",
+                        reason), reason
 
 
 @on(DEVICES)

@@ -25,7 +25,7 @@ WORKLOADS = [
     "chunk-mean: {elements: 2000003, chunks: 7}",  # more than one staging buffer
     "prime: {n: 2000003, cost: equal, number: 9}",
     "squares: {size: [1, 97], draws: [1, 999]}",
-    "collectives: {op: [barrier, all-reduce, broadcast, reduce-scatter, all-gather, ring], bytes: [24 B, 1000 B], repeats: 31}",
+    "collectives: {op: [barrier, all-reduce, broadcast, reduce-scatter, all-gather, ring, pingpong], bytes: [24 B, 1000 B], repeats: 31}",
     "peaks: {op: fma, items: [1, 11], precision: [double, single]}",
     "peaks: {op: [read, write, copy, triad], bytes: [4096, 100 kB]}",
     "peaks: {op: [read-l1, read-l2], items: 5, bytes: 8192}",
@@ -147,7 +147,8 @@ def test_every_record_says_fake(all_of_them):
 
 def test_every_kernel_ran_on_the_device(all_of_them):
     ran = {call["entry"] for call in all_of_them.calls if call.name == "run:kernel"}
-    assert ran >= {"prime", "squares", "chunk_mean", "files_words", "memory_arrays", "noop", "sleep_items", "peaks_triad"}
+    assert ran >= {"prime", "squares", "chunk_mean", "files_words", "memory_arrays", "noop", "sleep_items", "peaks_triad", "col_mark",
+                   "exchange_f64"}
 
 
 @pytest.mark.parametrize("options", ["{device: all, streams: 2}", "{block: 7, grid: 5, timing: isolated}"])
@@ -279,6 +280,22 @@ def test_lanes_share_the_items(place, backend, faults, lanes):
     assert len({c["stream"] for c in launches(process, "prime")}) == lanes
     devices = {c["device"] for c in process if c.name == "cuStreamCreate"}
     assert devices == ({"0", "1"} if faults else {"0"})
+
+
+@pytest.mark.parametrize("backend,faults,call", [("cuda: {streams: 3}", "", "cuMemcpyDtoDAsync"),
+                                                 ("cuda: {device: all}", "devices=2", "cuMemcpyPeerAsync")])
+@pytest.mark.parametrize("op", ["all-reduce", "broadcast", "reduce-scatter", "all-gather"])
+def test_collectives_stay_on_the_devices(place, op, backend, faults, call):
+    """However often they are repeated, the host sees the data no more often; other GPUs' memory is asked for by its own call."""
+    seen = []
+    for repeats in 3, 30:
+        result = place.run(matrix([f"collectives: {{op: {op}, bytes: 100 kB, repeats: {repeats}}}"], f"[{backend}]"), faults)
+        assert [(c["status"], c["reason"]) for c in result.cells] == [("ok", None)]
+        (process,) = workers(result.calls)
+        host = [c for c in process if c.name in ("cuMemcpyHtoDAsync", "cuMemcpyDtoHAsync") and c.number_of("bytes") > 1000]
+        runs = sum(c["entry"] == "col_fill" for c in launches(process, "col_fill"))
+        seen.append((len(host) / runs, sum(c.name == call for c in process) / runs))
+    assert seen[1][0] <= seen[0][0] + 1 and seen[1][1] > 5 * seen[0][1] > 0, seen
 
 
 def test_no_such_device(place):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """`benchhost describe`: everything that a plugin's table says, and whether it runs here."""
 import os
+import platform
 import re
 import shutil
 import subprocess
 
 import pytest
-from plugins import FIXTURES, fixture, run, run_json
+from plugins import FIXTURES, fixture, processes_with, run, run_json
 
 
 def test_json_gives_the_whole_table():
@@ -88,6 +89,114 @@ def test_without_a_build_id_the_file_is_hashed(tmp_path):
     subprocess.run(["objcopy", "--remove-section", ".note.gnu.build-id", fixture("good-shape"), path], check=True)
     expected = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
     assert run_json("describe", "--json", path)["build_id"] == f"sha256:{expected}"
+
+
+# ---- kernels and variants: known once the workload is opened ----
+
+def variants(*arguments, **env):
+    """Of each kernel: (name, target, code) of its variants."""
+    plugin = run_json("describe", "--json", *arguments, **env)
+    assert plugin["kernels_reason"] is None
+    for kernel in plugin["kernels"]:
+        for variant in kernel["variants"]:
+            assert set(variant) == {"name", "target", "code", "summary", "runnable", "reason"}
+            assert variant["runnable"] == (variant["reason"] is None), variant
+    return {k["name"]: [(v["name"], v["target"], v["code"]) for v in k["variants"]] for k in plugin["kernels"]}
+
+
+PORTABLE = [("portable", "host", "host"), ("portable", "device", "source")]
+
+
+def test_variants_of_the_shipped_workloads():
+    assert variants("chunk-mean") == {
+        "chunk-mean": PORTABLE + [("simd", "host", "host"), ("cublas", "cuda", "program")]}
+    simd = [("simd", "host", "host"), ("avx512", "host", "host")]
+    assert variants("peaks")["fma_double"][:4] == PORTABLE + simd
+    assert variants("noop") == {"noop": PORTABLE}  # none but the one that each has
+    assert variants("files") == {"files": [("portable", "host", "host"), ("portable", "device", "program")]}
+    assert variants("collectives") == {}
+
+
+def test_kernels_follow_the_parameters():
+    assert list(variants("--param", "op=read", "peaks")) == ["read"]
+    assert list(variants("--param", "op=copy", "--param", "op=triad", "peaks")) == ["triad"]  # the last one counts
+
+
+def test_variants_as_text():
+    out = run("describe", "chunk-mean").stdout.split("\nVariants, with its default parameters:\n")[1]
+    lines = [line for line in out.splitlines() if "cannot run here" not in line]
+    assert lines == ["  kernel chunk-mean", "    portable (host)", "    portable (device)",
+                     "    simd (host): sixteen sums at once (AVX2 on x86)",
+                     "    cublas (cuda): one matrix-vector product; chunks of equal length"]
+    out = run("describe", "--param", "case=quitter", fixture("odd-workload")).stdout
+    assert out.endswith("\nIt has no kernels, so there is no variant to choose.\n")
+    assert "Variants" not in run("describe", "serial").stdout
+
+
+def test_a_variants_probe_is_asked():
+    arguments = ("--param", "case=variants", fixture("odd-workload"))
+    kernel, = run_json("describe", "--json", *arguments)["kernels"]
+    found = {v["name"]: (v["runnable"], v["reason"]) for v in kernel["variants"]}
+    assert found == {"portable": (True, None), "plain": (True, None), "picky": (False, "needs a \033[31mred\nunit"),
+                     "mute": (False, "its probe failed without saying why: a bug in the plugin")}
+    out = run("describe", *arguments).stdout
+    assert out.split("Variants, with these parameters:\n")[1] == (
+        "  kernel many\n    portable (host)\n    plain (host): the same again\n    picky (host)\n"
+        "      cannot run here: needs a  [31mred unit\n    mute (host)\n"
+        "      cannot run here: its probe failed without saying why: a bug in the plugin\n")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the CPU's flags are x86's")
+def test_a_cpus_instructions_decide():
+    with open("/proc/cpuinfo") as file:
+        flags = set(re.search(r"^flags\s*:(.*)$", file.read(), re.M).group(1).split())
+    kernel, = run_json("describe", "--json", "peaks")["kernels"]
+    found = {v["name"]: v["runnable"] for v in kernel["variants"] if v["target"] == "host"}
+    assert found == {"portable": True, "simd": {"avx2", "fma"} <= flags, "avx512": "avx512f" in flags}
+
+
+def test_without_a_default_they_are_not_known():
+    why = "parameter 'case' has no default: give --param case=VALUE"
+    result = run("describe", fixture("odd-workload"))
+    assert result.returncode == 0 and result.stdout.endswith(f"\nVariants: not known: {why}\n")
+    plugin = run_json("describe", "--json", fixture("odd-workload"))
+    assert (plugin["kernels"], plugin["kernels_reason"]) == (None, why)
+    result = run("describe", "command")
+    assert result.returncode == 0 and "\nVariants: not known: command: open: give argv" in result.stdout
+    assert list(variants("--param", "argv=true", "command")) == ["command"]
+
+
+def test_what_cannot_run_here_is_not_opened():
+    plugin = run_json("describe", "--json", fixture("skips"))
+    assert (plugin["kernels"], plugin["kernels_reason"]) == (None, plugin["reason"])
+    assert "kernels" not in run_json("describe", "--json", "serial")
+
+
+@pytest.mark.parametrize("how, words", [
+    ("crash", "crashed with SIGSEGV"), ("abort", "crashed with SIGABRT"), ("exit", "ended without an answer"),
+    ("hang", "did not answer within 1.5 s and was killed"), ("fail", "bad-workload: open: fixture: told to fail in open"),
+    ("silent", "bad-workload: open: it failed without saying why"), ("skip", "bad-workload: open: fixture: told to skip")])
+def test_a_plugin_whose_open_goes_wrong(how, words, tmp_path):
+    path = fixture("bad-workload")
+    result = run("describe", "--param", "where=open", "--param", f"how={how}", path, BENCHHOST_PROBE_TIMEOUT_MS=1500,
+                 TMPDIR=tmp_path)
+    assert result.returncode == 64 and words in result.stderr and not result.stdout
+    assert not list(tmp_path.iterdir()) and not processes_with(str(tmp_path))
+
+
+def test_a_variant_whose_probe_dies():
+    result = run("describe", "--param", "case=variant-dies", fixture("odd-workload"))
+    assert result.returncode == 64 and "crashed with SIGABRT" in result.stderr
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--param", "nothing=5", "noop"], "NAME a parameter of 'noop'"), (["--param", "elements", "chunk-mean"], "NAME=VALUE"),
+    (["--param", "elements=many", "chunk-mean"], "'many' is not an integer"),
+    (["--param", "elements=3", "--param", "chunks=9", "chunk-mean"], "chunk-mean: open: chunks=9 is more than"),
+    (["--param", "workers=2", "serial"], "this is a backend")])
+def test_parameters_that_are_none(arguments, words):
+    result = run("describe", *arguments)
+    assert result.returncode == 64 and words in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--nonsense"]])

@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { TO_DEVICE = 1, TO_HOST = 2, ON_DEVICE = 3 } direction;
+typedef enum { TO_DEVICE = 1, TO_HOST = 2, ON_DEVICE = 3, BETWEEN = 4 } direction;
+
+/* Memory that one device alone has, and not this one, is for cuMemcpyPeer. */
+static int is_elsewhere(uintptr_t at, int device) {
+  const fake_memory *memory = fake_memory_of(at, 1);
+  return memory && memory->kind == MEM_DEVICE && memory->device != device;
+}
 
 static int is_device(uintptr_t at, uint64_t bytes) {
   return fake_memory_of(at, bytes) != NULL; /* pinned and managed memory has a device's address too */
@@ -31,6 +37,10 @@ static CUresult enqueue_copy(const fake_call *call, direction way, uintptr_t to,
   if (way == TO_HOST ? !is_host(to) : !is_device(to, bytes))
     return CUDA_ERROR_INVALID_VALUE;
   if (way == TO_DEVICE ? !is_host(from) : !is_device(from, bytes))
+    return CUDA_ERROR_INVALID_VALUE;
+  const int device = call->context->object.device;
+  if ((way != BETWEEN && way != TO_HOST && is_elsewhere(to, device)) ||
+      (way != BETWEEN && way != TO_DEVICE && is_elsewhere(from, device)))
     return CUDA_ERROR_INVALID_VALUE;
   fake_op *op = fake_op_new(OP_COPY, call->context->object.device);
   *ret_op = op->id;
@@ -62,6 +72,22 @@ static CUresult copy(const char *what, direction way, uintptr_t to, uintptr_t fr
   const fake_stream *on = call.error ? NULL : fake_stream_of(call.context, stream);
   return fake_leave(call, result, "to=%p from=%p bytes=%zu stream=%u op=%llu", (void *)to, (void *)from, bytes,
                     on ? on->object.id : 0, (unsigned long long)op);
+}
+
+/* Each address must be of the context that it is said to be of. */
+FAKE_EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                                       size_t bytes, CUstream stream) {
+  const fake_context *to_owner = (void *)to_context, *from_owner = (void *)from_context;
+  fake_call call = fake_enter("cuMemcpyPeerAsync", NEEDS_LIVE_CONTEXT);
+  uint64_t op = 0;
+  CUresult result = call.error;
+  if (!result && (!to_owner || !from_owner || is_elsewhere((uintptr_t)to, to_owner->object.device) ||
+                  is_elsewhere((uintptr_t)from, from_owner->object.device)))
+    result = CUDA_ERROR_INVALID_VALUE;
+  if (!result)
+    result = enqueue_copy(&call, BETWEEN, (uintptr_t)to, (uintptr_t)from, bytes, stream, &op);
+  return fake_leave(call, result, "to=%#llx from=%#llx bytes=%zu op=%llu", (unsigned long long)to,
+                    (unsigned long long)from, bytes, (unsigned long long)op);
 }
 
 FAKE_EXPORT CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t bytes, CUstream stream) {

@@ -413,6 +413,7 @@ static const struct {
     {"cuMemcpyHtoDAsync", 3020, "cuMemcpyHtoDAsync_v2"},
     {"cuMemcpyDtoHAsync", 3020, "cuMemcpyDtoHAsync_v2"},
     {"cuMemcpyDtoDAsync", 3020, "cuMemcpyDtoDAsync_v2"},
+    {"cuMemcpyPeerAsync", 4000, "cuMemcpyPeerAsync"},
     {"cuMemsetD8", 3020, "cuMemsetD8_v2"},
     {"cuMemsetD32", 3020, "cuMemsetD32_v2"},
     {"cuMemsetD8Async", 3020, "cuMemsetD8Async"},

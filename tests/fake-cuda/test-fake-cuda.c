@@ -134,6 +134,11 @@ static void scaling_open(scaling *s) {
   OK(cu.cuMemcpyHtoD(s->x, s->in, sizeof s->in));
 }
 
+static void scaling_close(scaling *s) {
+  OK(cu.cuMemFree(s->x));
+  OK(cu.cuMemFree(s->y));
+}
+
 static CUresult scale(place *p, CUfunction function, CUdeviceptr x, CUdeviceptr y) {
   bh_launch launch = {0, N, 1};
   scale_params params = {.plus = 3, .times = 2, .minus = 300};
@@ -278,8 +283,7 @@ static void test_lazy(void) {
   g_assert_cmpuint(last, ==, 5);
   OK(cu.cuModuleUnload(p.module));
   EXPECT(CUDA_ERROR_INVALID_HANDLE, scale(&p, function, s.x, s.y));
-  OK(cu.cuMemFree(s.x));
-  OK(cu.cuMemFree(s.y));
+  scaling_close(&s);
   place_close(&p);
 }
 
@@ -399,8 +403,7 @@ static void test_graph(void) {
   OK(cu.cuEventDestroy(event));
   OK(cu.cuMemFreeHost(pinned));
   OK(cu.cuModuleUnload(p.module));
-  OK(cu.cuMemFree(s.x));
-  OK(cu.cuMemFree(s.y));
+  scaling_close(&s);
   place_close(&p);
 }
 
@@ -534,8 +537,7 @@ static void test_compiled(void) {
   OK(cu.cuModuleGetFunction(&function, p.module, "test_clock"));
   read_clock(&p, function);
   EXPECT(CUDA_ERROR_NOT_FOUND, cu.cuModuleGetFunction(&function, p.module, "no_such"));
-  OK(cu.cuMemFree(s.x));
-  OK(cu.cuMemFree(s.y));
+  scaling_close(&s);
   OK(cu.cuModuleUnload(p.module));
   place_close(&p);
 }

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   g_autofree char *samples = bh_report_csv_samples(results);
   g_autofree char *markdown = bh_report_markdown(results);
   g_autofree char *json = bh_report_json(results);
-  g_autofree char *gbench = bh_report_gbench(results);
+  g_autofree char *gbench = bh_report_gbench(results, BH_REPETITIONS_AUTO);
   check_table(narrow);
   CHECK(g_str_is_ascii(narrow));
   check_table(wide);

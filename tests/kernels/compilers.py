@@ -269,9 +269,9 @@ def compiled(rtc, text, architecture):
 
 # ---- what ptxas says about a kernel ----
 
-def workload_files():
-    """Every workload's file with a kernel, its own or by a header of its folder."""
-    return [path for path in sorted(SOURCE.glob("workloads/*/*.k.h")) if kernels_of(path)]
+def kernel_files():
+    """Every file with a kernel of a workload or of the device engine, its own or by a header of its folder."""
+    return [path for path in sorted([*SOURCE.glob("plugins/*/*.k.h"), *SOURCE.glob("workloads/*/*.k.h")]) if kernels_of(path)]
 
 
 def kernels_of(path):

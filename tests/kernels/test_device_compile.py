@@ -7,7 +7,7 @@ import subprocess
 import compilers
 import pytest
 
-FILES = compilers.workload_files()
+FILES = compilers.kernel_files()
 NAMES = [path.parent.name for path in FILES]
 KERNELS = {path: compilers.kernels_of(path) for path in FILES}
 REGISTERS = compilers.SOURCE / "tests" / "kernels" / "results" / "registers.md"

@@ -64,8 +64,6 @@ static gboolean answer_one(const char *f, const Query *q) {
     print_one(bh_stats_hodges_lehmann(q->x, q->n));
   else if (!strcmp(f, "shift"))
     print_one(bh_stats_shift(q->x, q->n, q->y, q->m));
-  else if (!strcmp(f, "mann_whitney_p"))
-    print_one(bh_stats_mann_whitney_p(q->x, q->n, q->y, q->m));
   else if (!strcmp(f, "autocorrelation"))
     print_one(bh_stats_autocorrelation(q->x, q->n));
   else if (!strcmp(f, "effective_n"))

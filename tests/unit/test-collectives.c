@@ -17,6 +17,7 @@ typedef struct {
   const void *slot[MEMBERS]; /* what each member put up for the others to read */
   sem_t full[MEMBERS], empty[MEMBERS];
   const void *mail[MEMBERS]; /* to rank r */
+  char *temp;                /* all members' parts of the TEMP region, which the workload never gets to see */
 } Team;
 
 typedef struct {
@@ -147,21 +148,36 @@ static bh_status team_receive(bh_team *t, void *data, uint64_t bytes, uint32_t f
   return BH_OK;
 }
 
+/* The member's parts of what `uses` names. */
+static void own_parts(const Member *m, const bh_use *uses, guint n, void **ret_region) {
+  const Fixture *f = m->fixture;
+  for (guint u = 0; u < n; u++) {
+    const bh_region *region = &f->theirs.regions[uses[u].region];
+    char *all = region->role == BH_TEMP ? m->shared->temp : f->region[uses[u].region];
+    ret_region[u] = all + m->team.rank * region->bytes;
+  }
+}
+
+/* Kernels are no operations of the team: none is ever skipped. */
+static bh_status team_run(bh_team *t, uint32_t loop, uint64_t begin, uint64_t end, const void *params) {
+  const Member *m = (const Member *)t;
+  const bh_kernel *kernel = &m->fixture->theirs.kernels[m->fixture->theirs.loops[loop].kernel];
+  void *region[BH_MAX_USES] = {NULL};
+  own_parts(m, kernel->uses, kernel->n_uses, region);
+  const bh_args args = {.region = region, .params = params, .worker = t->rank, .workers = t->size};
+  g_assert_cmpuint(end, <=, m->fixture->theirs.loops[loop].items);
+  if (begin < end)
+    kernel->host(&args, begin, end);
+  return BH_OK;
+}
+
 static void *member_main(void *data) {
   Member *m = data;
   Fixture *f = m->fixture;
-  void *region[BH_MAX_USES] = {NULL}, *spare = NULL;
-  for (guint u = 0; u < f->theirs.n_uses; u++) {
-    guint r = f->theirs.uses[u].region;
-    if (f->theirs.regions[r].role == BH_SCRATCH)
-      region[u] = spare = g_malloc(f->theirs.regions[r].bytes);
-    else
-      region[u] = (char *)f->region[r] + m->team.rank * f->theirs.regions[r].bytes;
-  }
-  memset(spare, 0xd5, f->theirs.regions[2].bytes);
+  void *region[BH_MAX_USES] = {NULL};
+  own_parts(m, f->theirs.uses, f->theirs.n_uses, region);
   bh_args args = {.region = region, .worker = m->team.rank, .workers = m->team.size};
   m->status = f->theirs.member(f->state, &m->team, &args);
-  g_free(spare);
   return NULL;
 }
 
@@ -169,6 +185,9 @@ static void run_team(Fixture *f, guint64 skip_from, guint64 skip_to) {
   Team shared = {.skip_from = skip_from, .skip_to = skip_to};
   Member members[MEMBERS] = {{{0}}};
   pthread_barrier_init(&shared.all, NULL, f->workers);
+  const guint64 bytes = f->theirs.regions[0].bytes * f->workers; /* as large as `data` */
+  shared.temp = g_malloc(bytes);
+  memset(shared.temp, 0xd5, bytes);
   for (guint r = 0; r < f->workers; r++) {
     sem_init(&shared.full[r], 0, 0);
     sem_init(&shared.empty[r], 0, 0);
@@ -176,6 +195,7 @@ static void run_team(Fixture *f, guint64 skip_from, guint64 skip_to) {
                                    .rank = r,
                                    .size = f->workers,
                                    .host = &f->mini->host,
+                                   .run = team_run,
                                    .barrier = team_barrier,
                                    .broadcast = team_broadcast,
                                    .all_reduce = team_all_reduce,
@@ -193,6 +213,7 @@ static void run_team(Fixture *f, guint64 skip_from, guint64 skip_to) {
     pthread_join(members[r].thread, NULL);
     g_assert_cmpint(members[r].status, ==, BH_OK);
   }
+  g_free(shared.temp);
 }
 
 static const char *const operations[] = {"barrier",    "all-reduce", "broadcast", "reduce-scatter",
@@ -261,7 +282,7 @@ static void test_too_small(void) {
   Fixture f;
   g_assert_cmpint(fixture_open(&f, "collectives", "op=all-gather bytes=8", NULL, NULL, 2), ==, BH_OK);
   bh_team team = {.size_of = sizeof team, .rank = 0, .size = 2, .host = &f.mini->host};
-  void *region[3] = {f.region[0], f.region[1], f.region[0]};
+  void *region[3] = {f.region[0], f.region[1], f.region[2]};
   bh_args args = {.region = region, .workers = 2};
   g_assert_cmpint(f.theirs.member(f.state, &team, &args), ==, BH_UNSUPPORTED);
   g_assert_nonnull(strstr(bh_mini_host_reason(f.mini), "less than one double for each of 2 members"));

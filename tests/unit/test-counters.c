@@ -113,7 +113,7 @@ static void test_groups(void) {
   g_autoptr(BhCounters) some = bh_counters_open("cycles branches", &system);
   g_assert_cmpuint(bh_counters_n(some), ==, 5);
   g_assert_cmpstr(bh_counters_name(some, 1), ==, "instructions");
-  g_assert_cmpstr(bh_counters_group(some, 4), ==, "branches");
+  g_assert_cmpstr(bh_counters_name(some, 4), ==, "branch-misses");
   g_assert_cmpstr(bh_counters_unit(some, 4), ==, "");
   for (guint i = 0; i < 5; i++) {
     g_assert_null(bh_counters_refusal(some, i));

@@ -137,7 +137,7 @@ static void test_gbench(void) {
                 CELL("a", "x", 1, 1, OK("7,7,10") ",\"label\":\"w n=1 | x o=2\",\"cost\":{\"items\":20}")
                     CELL("b", "y", 0, 2, "\"status\":\"wrong\",\"reason\":\"7\",\"label\":\"w n=1 | x o=2\""));
   JsonObject *entry = NULL;
-  g_autofree char *by_rounds = bh_report_gbench(results);
+  g_autofree char *by_rounds = bh_report_gbench(results, BH_REPETITIONS_AUTO);
   g_autoptr(JsonNode) rounds = parse_json(by_rounds);
   JsonArray *list = json_object_get_array_member(json_node_get_object(rounds), "benchmarks");
   g_assert_cmpuint(count_named(list, "w/n:1/x/o:2", &entry), ==, 2); /* two processes: medians 5 and 7 */
@@ -153,7 +153,7 @@ static void test_gbench(void) {
   g_assert_true(json_object_get_boolean_member(entry, "error_occurred"));
   g_assert_cmpstr(json_object_get_string_member(entry, "error_message"), ==, "wrong: 7");
   g_assert_cmpuint(count_named(list, "w/n:1/x/o:2/id:b", &entry), ==, 0);
-  g_autofree char *by_samples = bh_report_gbench_by(results, BH_REPETITIONS_SAMPLES);
+  g_autofree char *by_samples = bh_report_gbench(results, BH_REPETITIONS_SAMPLES);
   g_autoptr(JsonNode) samples = parse_json(by_samples);
   list = json_object_get_array_member(json_node_get_object(samples), "benchmarks");
   g_assert_cmpuint(count_named(list, "w/n:1/x/o:2", &entry), ==, 6);
@@ -167,6 +167,10 @@ static void test_markdown(void) {
   g_assert_nonnull(strstr(text, "## w\\_1\n"));
 }
 
+static char *gbench(const BhResults *results) {
+  return bh_report_gbench(results, BH_REPETITIONS_AUTO);
+}
+
 /* Zero and huge times in every export. */
 static void test_no_nan(void) {
   g_autoptr(BhResults) results =
@@ -175,7 +179,7 @@ static void test_no_nan(void) {
                     CELL("c", "z", 0, 1, OK("1e308,1e308,1e308") ",\"total\":{\"median_ns\":0}")
                         CELL("d", "z", 0, 1, OK("0,1e308") ",\"cost\":{\"items\":1}"));
   char *(*const exports[])(const BhResults *) = {bh_report_csv, bh_report_csv_samples, bh_report_json,
-                                                 bh_report_markdown, bh_report_gbench};
+                                                 bh_report_markdown, gbench};
   for (guint i = 0; i < G_N_ELEMENTS(exports); i++) {
     g_autofree char *text = exports[i](results);
     g_assert_false(g_regex_match_simple("\\b(nan|inf|infinity)\\b", text, G_REGEX_CASELESS, 0));

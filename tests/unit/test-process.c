@@ -41,10 +41,15 @@ static pid_t sleeper(gboolean own_session) {
   return pid;
 }
 
+static BhScratch *new_scratch(GError **error) {
+  g_autoptr(BhScratch) scratch = bh_scratch_choose();
+  return bh_scratch_make(scratch, error) ? g_steal_pointer(&scratch) : NULL;
+}
+
 static void test_scratch(void) {
   char *base = new_base();
   g_autoptr(GError) error = NULL;
-  BhScratch *first = bh_scratch_new(&error), *second = bh_scratch_new(&error);
+  BhScratch *first = new_scratch(&error), *second = new_scratch(&error);
   g_assert_no_error(error);
   g_assert_cmpstr(first->root, !=, second->root); /* the second sweep left the first, which is alive */
   g_assert_true(g_file_test(first->root, G_FILE_TEST_IS_DIR));
@@ -61,7 +66,7 @@ static void test_scratch(void) {
 static void test_no_place(void) {
   g_setenv("TMPDIR", "/nowhere/at/all", TRUE);
   g_autoptr(GError) error = NULL;
-  g_assert_null(bh_scratch_new(&error));
+  g_assert_null(new_scratch(&error));
   g_assert_error(error, BH_ERROR, BH_ERROR_IO);
   g_assert_nonnull(strstr(error->message, "set TMPDIR to another place"));
 }
@@ -160,7 +165,7 @@ static void test_guardian(void) {
   const pid_t supervisor = fork();
   if (supervisor == 0) {
     const pid_t worker = sleeper(TRUE); /* first: it execs nothing, so it would keep the guardian's pipe open */
-    BhScratch *scratch = bh_scratch_new(NULL);
+    BhScratch *scratch = new_scratch(NULL);
     BhGuardian *guardian = bh_guardian_start(scratch, NULL);
     const pid_t pids[] = {worker, guardian->pid};
     bh_guardian_watch(guardian, pids[0]);
@@ -182,7 +187,7 @@ static void test_guardian_descriptors(void) {
   char *base = new_base();
   int pipe_fds[2];
   g_assert_cmpint(pipe(pipe_fds), ==, 0); /* without close-on-exec */
-  BhScratch *scratch = bh_scratch_new(NULL);
+  BhScratch *scratch = new_scratch(NULL);
   BhGuardian *guardian = bh_guardian_start(scratch, NULL);
   close(pipe_fds[1]);
   char byte;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The stop rule's looks: the published geometric sequence, whatever the first one is. */
+ * The stop rule's looks: the published geometric sequence, whatever the first one is; and when warm-up is over. */
 #include "worker/sampler.h"
 
 static void test_looks(void) {
@@ -37,11 +37,30 @@ static void test_warmup(void) {
   g_assert_cmpuint(bh_sampler_warmup_ns(&none, G_MAXUINT64), ==, 0);
 }
 
+/* Both are asked for: medians that agree, and no trend; neither alone will do. */
+static void test_steady(void) {
+  const double level[] = {100, 101, 99, 100, 100, 101, 100, 99, 100, 101}, equal[] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+  g_assert_true(bh_sampler_is_steady(level));
+  g_assert_true(bh_sampler_is_steady(equal));
+  const double step[] = {100, 103, 100, 103, 100, 103, 100, 103, 103, 100}; /* no trend to be seen: medians 100, 103 */
+  g_assert_false(bh_sampler_is_steady(step));
+  double creeping[10], falling[10];
+  for (guint i = 0; i < 10; i++) { /* medians 0.5 % apart, every sample slower than the one before, or faster */
+    creeping[i] = 1000 + i;
+    falling[9 - i] = 1000 + i;
+  }
+  g_assert_false(bh_sampler_is_steady(creeping));
+  g_assert_false(bh_sampler_is_steady(falling));
+  const double spiked[] = {1000, 1001, 1002, 5000, 1003, 1004, 1001.5, 1002.5, 1003.5, 990};
+  g_assert_true(bh_sampler_is_steady(spiked)); /* two spikes are no trend */
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sampler/looks", test_looks);
   g_test_add_func("/sampler/first-look", test_first_look);
   g_test_add_func("/sampler/names", test_names);
   g_test_add_func("/sampler/warmup", test_warmup);
+  g_test_add_func("/sampler/steady", test_steady);
   return g_test_run();
 }

@@ -174,15 +174,6 @@ static void test_shift(void) {
   assert_close(high, 8 - .75);
 }
 
-static void test_mann_whitney(void) {
-  const double x[] = {1, 2, 4}, y[] = {3, 5, 7, 9}, ties[] = {1, 1, 2}, same[] = {2, 2};
-  assert_close(bh_stats_mann_whitney_p(x, 3, y, 4), 2 / 35.);  /* U = 11 of 12: two of 35 orders reach it */
-  assert_close(bh_stats_mann_whitney_p(y, 4, x, 3), 34 / 35.); /* U = 1: all but U = 0 */
-  assert_close(bh_stats_mann_whitney_p(same, 2, same, 2), 1);
-  /* 1 1 2 against 2 2: U = 3 + 2 / 2 = 5 of 6; ties 2 and 3: s2 = 6/12 (6 - 30/20) = 2.25; (5 - 3 - .5) / 1.5 = 1. */
-  assert_close(bh_stats_mann_whitney_p(ties, 3, same, 2), 0.5 * erfc(M_SQRT1_2));
-}
-
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/series/autocorrelation", test_autocorrelation);
@@ -193,6 +184,5 @@ int main(int argc, char **argv) {
   g_test_add_func("/series/modes", test_modes);
   g_test_add_func("/series/changes", test_changes);
   g_test_add_func("/series/shift", test_shift);
-  g_test_add_func("/series/mann-whitney", test_mann_whitney);
   return g_test_run();
 }

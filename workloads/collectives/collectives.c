@@ -2,8 +2,12 @@
  *
  * collectives: one collective operation, or an exchange of messages, repeated by all members of a team: what
  * communication costs on a backend. The data change with every repeat in a way that the host can work out, so a message
- * that got lost, was late, or came twice leaves a trace in the final buffers. The operations themselves are in ops.c.
+ * that got lost, was late, or came twice leaves a trace in the final buffers. The operations themselves are in ops.c,
+ * what they do to the data besides in collectives.k.h: the body never looks at its buffers, so they may lie on a
+ * device.
  */
+#include "collectives.k.h"
+#include "collectives.k.inc"
 #include "ops.h"
 #include <benchhost/plugin.h>
 
@@ -13,18 +17,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const bh_use col_uses[] = {{.region = 0, .role = BH_OUT, .split = BH_BY_WORKER},
-                                  {.region = 1, .role = BH_OUT, .split = BH_BY_WORKER},
-                                  {.region = 2, .role = BH_SCRATCH, .split = BH_BY_WORKER}};
+enum { R_DATA, R_LOG, R_SPARE, R_TRACE, N_REGIONS };
+
+static const bh_use col_uses[] = {{.region = R_DATA, .role = BH_INOUT, .split = BH_BY_WORKER, .flags = BH_EXCHANGED},
+                                  {.region = R_LOG, .role = BH_OUT, .split = BH_BY_WORKER},
+                                  {.region = R_SPARE, .role = BH_INOUT, .split = BH_BY_WORKER, .flags = BH_EXCHANGED}};
+
+#define DATA(ROLE)                                                                                                     \
+  { .region = R_DATA, .role = ROLE, .split = BH_BY_WORKER }
+#define SPARE(ROLE)                                                                                                    \
+  { .region = R_SPARE, .role = ROLE, .split = BH_BY_WORKER }
+#define TRACE                                                                                                          \
+  { .region = R_TRACE, .role = BH_INOUT, .split = BH_BY_WORKER }
+static const bh_use col_fill_uses[] = {DATA(BH_INOUT), SPARE(BH_INOUT), TRACE};
+static const bh_use col_mark_uses[] = {DATA(BH_INOUT), SPARE(BH_INOUT)};
+static const bh_use col_note_uses[] = {DATA(BH_IN), TRACE};
+static const bh_use col_move_uses[] = {DATA(BH_OUT), SPARE(BH_IN)};
+#define KERNEL(NAME, N)                                                                                                \
+  { .name = #NAME, BH_KERNEL_DEVICE(NAME, collectives_source), .uses = NAME##_uses, .n_uses = N }
+static const bh_kernel col_kernels[] = {[COL_FILL] = KERNEL(col_fill, 3),
+                                        [COL_MARK] = KERNEL(col_mark, 2),
+                                        [COL_NOTE] = KERNEL(col_note, 2),
+                                        [COL_MOVE] = KERNEL(col_move, 2)};
 
 typedef struct {
   const bh_host *host;
   col_params params;
-  bh_region regions[3];
-  uint64_t since_ns; /* nothing happened before */
+  bh_region regions[N_REGIONS];
+  bh_loop loops[COL_LOOPS];
+  col_kernel_params none; /* what loops have by default: the body gives each its own */
+  uint64_t since_ns;      /* nothing happened before */
 } col_state;
 
-/* [worker] Rank 0's view of the time, for the current sample: it cannot leave an operation long before the others. */
+/* [worker] Rank 0's view of the time, for the current sample: it cannot leave an operation long before the others. What
+ * changes the data between two operations is not in it. */
 static void col_report(const bh_team *team, const col_params *p, uint64_t elapsed_ns) {
   const bh_host *h = team->host;
   double operations = (double)p->repeats * (p->op == COL_PINGPONG ? 2 : 1); /* a round trip is two messages */
@@ -40,27 +66,24 @@ static bh_status col_member(const void *state, bh_team *team, const bh_args *arg
   const col_params *p = &((const col_state *)state)->params;
   const bh_host *h = team->host;
   col_run run = {.params = p, .team = team, .data = args->region[0], .log = args->region[1], .spare = args->region[2]};
-  uint64_t begin_ns;
   bh_status status;
   run.part = p->count / team->size;
   if (run.part == 0 && (p->op == COL_REDUCE_SCATTER || p->op == COL_ALL_GATHER))
     return h->stop(h, BH_UNSUPPORTED, "bytes=%" PRIu64 " is less than one double for each of %" PRIu32 " members",
                    p->count * sizeof(double), team->size);
   memset(run.log, 0, sizeof *run.log);
-  col_init(&run);
-  if ((status = team->barrier(team)) != BH_OK)
-    return status;
-  begin_ns = h->now_ns();
+  status = col_init(&run);
+  if (status == BH_OK)
+    status = team->barrier(team);
   for (uint64_t k = 0; k < p->repeats && status == BH_OK; k++)
     status = col_step(&run, k);
-  run.log->elapsed_ns = h->now_ns() - begin_ns;
+  if (status == BH_OK)
+    status = col_end(&run);
   if (status != BH_OK)
     return status;
   run.log->rank = team->rank;
   run.log->size = team->size;
   run.log->repeats = p->repeats;
-  if (run.now != run.data) /* a ring swaps its two buffers with each step */
-    memcpy(run.data, run.now, p->count * sizeof(double));
   if (team->rank == 0)
     col_report(team, p, run.log->elapsed_ns);
   return BH_OK;
@@ -79,20 +102,29 @@ static bh_status col_open(const bh_host *h, const bh_value *values, bh_problem *
                            .repeats = (uint64_t)values[P_REPEATS].i};
   if (s->params.op == COL_BARRIER)
     s->params.count = 1; /* it moves no data */
-  uint64_t bytes = s->params.count * sizeof(double);
-  s->regions[0] = (bh_region){.name = "data",
-                              .role = BH_OUT,
-                              .split = BH_BY_WORKER,
-                              .dtype = BH_F64,
-                              .bytes = bytes,
-                              .rel_tolerance = s->params.op == COL_ALL_REDUCE ? 1e-9 : 0};
-  s->regions[1] =
+  const uint64_t bytes = s->params.count * sizeof(double);
+  s->regions[R_DATA] = (bh_region){.name = "data",
+                                   .role = BH_OUT,
+                                   .split = BH_BY_WORKER,
+                                   .dtype = BH_F64,
+                                   .bytes = bytes,
+                                   .rel_tolerance = s->params.op == COL_ALL_REDUCE ? 1e-9 : 0};
+  s->regions[R_LOG] =
       (bh_region){.name = "log", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_U64, .bytes = sizeof(col_log)};
-  s->regions[2] =
-      (bh_region){.name = "spare", .role = BH_SCRATCH, .split = BH_BY_WORKER, .dtype = BH_F64, .bytes = bytes};
+  s->regions[R_SPARE] =
+      (bh_region){.name = "spare", .role = BH_TEMP, .split = BH_BY_WORKER, .dtype = BH_F64, .bytes = bytes};
+  s->regions[R_TRACE] =
+      (bh_region){.name = "trace", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_U64, .bytes = sizeof(uint64_t)};
+  for (uint32_t l = 0; l < COL_LOOPS; l++)
+    s->loops[l] = (bh_loop){
+        .kernel = l, .items = l == COL_NOTE ? 1 : s->params.count, .params = &s->none, .params_bytes = sizeof s->none};
   *ret_problem = (bh_problem){.size = ret_problem->size,
                               .regions = s->regions,
-                              .n_regions = 3,
+                              .n_regions = N_REGIONS,
+                              .kernels = col_kernels,
+                              .n_kernels = COL_LOOPS,
+                              .loops = s->loops,
+                              .n_loops = COL_LOOPS,
                               .uses = col_uses,
                               .n_uses = 3,
                               .member = col_member,
@@ -125,7 +157,8 @@ static bh_status col_check_barriers(const col_state *s, const col_log *logs, uin
   return BH_OK;
 }
 
-static bh_status col_check_log(const col_state *s, const col_log *log, uint32_t rank, uint32_t workers) {
+static bh_status col_check_log(const col_state *s, const col_log *log, uint64_t found_trace, uint32_t rank,
+                               uint32_t workers) {
   const bh_host *h = s->host;
   if (log->rank != rank || log->size != workers)
     return h->stop(h, BH_WRONG, "rank %" PRIu32 " of %" PRIu32 ": its log names rank %" PRIu64 " of %" PRIu64, rank,
@@ -134,9 +167,9 @@ static bh_status col_check_log(const col_state *s, const col_log *log, uint32_t 
     return h->stop(h, BH_WRONG, "rank %" PRIu32 ": expected %" PRIu64 " operations, found %" PRIu64, rank,
                    s->params.repeats, log->repeats);
   uint64_t trace = col_expect_trace(&s->params, rank, workers);
-  if (log->trace != trace)
+  if (found_trace != trace)
     return h->stop(h, BH_WRONG, "rank %" PRIu32 ": trace of all repeats: expected %016" PRIx64 ", found %016" PRIx64,
-                   rank, trace, log->trace);
+                   rank, trace, found_trace);
   uint64_t used = s->params.op != COL_BARRIER ? 0 : s->params.repeats < COL_STAMPS ? s->params.repeats : COL_STAMPS;
   uint64_t now = h->now_ns(), earlier = s->since_ns;
   if (log->elapsed_ns > now - s->since_ns)
@@ -158,20 +191,21 @@ static bh_status col_verify(void *state, void *const *region, uint32_t workers) 
   const col_state *s = state;
   const bh_host *h = s->host;
   const col_params *p = &s->params;
-  const double *data = region[0];
-  const col_log *logs = region[1];
+  const double *data = region[R_DATA];
+  const col_log *logs = region[R_LOG];
+  const uint64_t *traces = region[R_TRACE];
   double *expected = malloc(p->count * sizeof(double));
   bh_status status = BH_OK;
   if (!expected)
     return h->stop(h, BH_OUT_OF_MEMORY, "verification needs %" PRIu64 " bytes", p->count * sizeof(double));
   for (uint32_t r = 0; r < workers && status == BH_OK; r++) {
-    status = col_check_log(s, &logs[r], r, workers);
+    status = col_check_log(s, &logs[r], traces[r], r, workers);
     if (status != BH_OK)
       break;
     col_expect(p, r, workers, expected);
     for (uint64_t j = 0; j < p->count && status == BH_OK; j++) {
       double found = data[r * p->count + j];
-      if (!(fabs(found - expected[j]) <= s->regions[0].rel_tolerance * fabs(expected[j])))
+      if (!(fabs(found - expected[j]) <= s->regions[R_DATA].rel_tolerance * fabs(expected[j])))
         status =
             h->stop(h, BH_WRONG, "rank %" PRIu32 " of %" PRIu32 ", element %" PRIu64 ": expected %.17g, found %.17g", r,
                     workers, j, expected[j], found);

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Element j of rank's buffer before the first operation: 1 .. 1024, different on every rank. */
-static double col_start(uint32_t rank, uint64_t j) {
-  return (double)(1 + (bh_random_u64(0x636f6c6c + (uint64_t)rank, j) >> 54));
-}
-
 /* Sums of an all-reduce grow by a factor of `size` each time: so many operations fit before they are set back. */
 static uint64_t col_period(uint32_t size) {
   return size < 2 ? UINT64_C(1) << 62 : (uint64_t)(900 / log2((double)size));
@@ -24,100 +19,138 @@ static double col_stamp(uint32_t rank, uint64_t k) {
   return (double)(2000 + k * 1024 + rank);
 }
 
-static uint64_t col_fold(uint64_t trace, double value) {
-  union {
-    double value;
-    uint64_t bits;
-  } as = {value};
-  return bh_random_mix(trace ^ as.bits) + 1;
+/* ---- Between two operations: by kernels, untimed ---- */
+
+static bh_status col_fill_with(col_run *run, uint32_t data, uint32_t spare) {
+  const col_kernel_params p = {.rank = run->team->rank, .data = data, .spare = spare};
+  return run->team->run(run->team, COL_FILL, 0, run->params->count, &p);
 }
 
-static void col_restart(col_run *run) {
-  for (uint64_t j = 0; j < run->params->count; j++)
-    run->data[j] = col_start(run->team->rank, j);
+/* `marks` elements of `buffer` from `at` on, `step` apart. */
+static bh_status col_put(col_run *run, const double *buffer, uint64_t at, uint64_t step, uint32_t marks, double value,
+                         int add) {
+  const col_kernel_params p = {
+      .in_spare = buffer == run->spare, .at = at, .step = step, .value = value, .add = add != 0};
+  return run->team->run(run->team, COL_MARK, 0, marks, &p);
 }
 
-void col_init(col_run *run) {
-  uint64_t count = run->params->count;
-  uint32_t op = run->params->op;
+static bh_status col_note_at(col_run *run, uint64_t at) {
+  const col_kernel_params p = {.at = at};
+  return run->team->run(run->team, COL_NOTE, 0, 1, &p);
+}
+
+bh_status col_init(col_run *run) {
+  const uint32_t op = run->params->op;
   run->now = run->data;
-  col_restart(run);
-  if (op == COL_REDUCE_SCATTER || op == COL_ALL_GATHER) { /* from `spare` into `data` */
-    memcpy(run->spare, run->data, count * sizeof(double));
-    memset(run->data, 0, count * sizeof(double));
-  }
+  if (op == COL_REDUCE_SCATTER || op == COL_ALL_GATHER) /* from `spare` into `data` */
+    return col_fill_with(run, COL_ZEROS, COL_START);
+  return col_fill_with(run, COL_START, COL_ZEROS);
 }
+
+bh_status col_end(col_run *run) {
+  const col_kernel_params p = {0};
+  return run->now == run->data ? BH_OK : run->team->run(run->team, COL_MOVE, 0, run->params->count, &p);
+}
+
+/* ---- The operations ---- */
+
+/* STATUS = CALL, and the time that it took. */
+#define COL_TIMED(RUN, STATUS, CALL)                                                                                   \
+  do {                                                                                                                 \
+    const uint64_t since_ns_ = (RUN)->team->host->now_ns();                                                            \
+    STATUS = (CALL);                                                                                                   \
+    (RUN)->log->elapsed_ns += (RUN)->team->host->now_ns() - since_ns_;                                                 \
+  } while (0)
 
 static bh_status col_step_barrier(col_run *run, uint64_t k) {
-  uint64_t left = run->params->repeats - k;
+  uint64_t left = run->params->repeats - k, before = run->log->elapsed_ns, now;
   uint64_t slot = (run->params->repeats < COL_STAMPS ? run->params->repeats : COL_STAMPS) - left;
-  if (left > COL_STAMPS)
-    return run->team->barrier(run->team);
+  bh_status status;
+  if (left > COL_STAMPS) {
+    COL_TIMED(run, status, run->team->barrier(run->team));
+    return status;
+  }
   run->log->stamps[slot].enter_ns = run->team->host->now_ns();
-  bh_status status = run->team->barrier(run->team);
-  run->log->stamps[slot].leave_ns = run->team->host->now_ns();
+  status = run->team->barrier(run->team);
+  now = run->log->stamps[slot].leave_ns = run->team->host->now_ns();
+  run->log->elapsed_ns = before + now - run->log->stamps[slot].enter_ns;
   return status;
 }
 
 static bh_status col_step_all_reduce(col_run *run, uint64_t k) {
+  bh_status status = BH_OK;
   if (k % col_period(run->team->size) == 0 && k > 0)
-    col_restart(run);
-  return run->team->all_reduce(run->team, run->data, run->params->count, BH_F64, BH_SUM);
+    status = col_fill_with(run, COL_START, COL_KEEP);
+  if (status == BH_OK)
+    COL_TIMED(run, status, run->team->all_reduce(run->team, run->data, run->params->count, BH_F64, BH_SUM));
+  return status;
 }
 
 /* The root changes with every repeat, so whoever missed one passes on what it missed. */
 static bh_status col_step_broadcast(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  uint32_t root = (uint32_t)(k % team->size);
+  const uint32_t root = (uint32_t)(k % team->size);
+  bh_status status = BH_OK;
   if (team->rank == root)
-    run->data[k % run->params->count] = col_stamp(root, k);
-  return team->broadcast(team, run->data, run->params->count * sizeof(double), root);
+    status = col_put(run, run->data, k % run->params->count, 0, 1, col_stamp(root, k), 0);
+  if (status == BH_OK)
+    COL_TIMED(run, status, team->broadcast(team, run->data, run->params->count * sizeof(double), root));
+  return status;
 }
 
 static bh_status col_step_reduce_scatter(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  for (uint32_t q = 0; q < team->size; q++)
-    run->spare[q * run->part + k % run->part] = col_stamp(team->rank, k);
-  bh_status status = team->reduce_scatter(team, run->spare, run->data, run->part, BH_F64, BH_SUM);
-  run->log->trace = col_fold(run->log->trace, run->data[k % run->part]);
-  return status;
+  bh_status status = col_put(run, run->spare, k % run->part, run->part, team->size, col_stamp(team->rank, k), 0);
+  if (status == BH_OK)
+    COL_TIMED(run, status, team->reduce_scatter(team, run->spare, run->data, run->part, BH_F64, BH_SUM));
+  return status == BH_OK ? col_note_at(run, k % run->part) : status;
 }
 
 static bh_status col_step_all_gather(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  run->spare[k % run->part] = col_stamp(team->rank, k);
-  bh_status status = team->all_gather(team, run->spare, run->data, run->part * sizeof(double));
-  uint32_t neighbour = (team->rank + 1) % team->size;
-  run->log->trace = col_fold(run->log->trace, run->data[neighbour * run->part + k % run->part]);
-  return status;
+  const uint32_t neighbour = (team->rank + 1) % team->size;
+  bh_status status = col_put(run, run->spare, k % run->part, 0, 1, col_stamp(team->rank, k), 0);
+  if (status == BH_OK)
+    COL_TIMED(run, status, team->all_gather(team, run->spare, run->data, run->part * sizeof(double)));
+  return status == BH_OK ? col_note_at(run, neighbour * run->part + k % run->part) : status;
+}
+
+static double *col_other(const col_run *run) {
+  return run->now == run->data ? run->spare : run->data;
 }
 
 static bh_status col_step_ring(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  uint64_t bytes = run->params->count * sizeof(double);
-  double *next = run->now == run->data ? run->spare : run->data;
-  run->now[k % run->params->count] += 1;
-  bh_status status = team->exchange(team, run->now, bytes, (team->rank + 1) % team->size, next, bytes,
-                                    (team->rank + team->size - 1) % team->size, 7);
-  run->now = next;
+  const uint64_t bytes = run->params->count * sizeof(double);
+  const uint32_t right = (team->rank + 1) % team->size, left = (team->rank + team->size - 1) % team->size;
+  bh_status status = col_put(run, run->now, k % run->params->count, 0, 1, 1, 1);
+  if (status == BH_OK)
+    COL_TIMED(run, status, team->exchange(team, run->now, bytes, right, col_other(run), bytes, left, 7));
+  run->now = col_other(run);
   return status;
 }
 
-/* One message there and back: each of the two adds a mark before it sends. */
+static bh_status col_there_and_back(col_run *run) {
+  const uint64_t bytes = run->params->count * sizeof(double);
+  bh_status status = run->team->send(run->team, run->now, bytes, 1, 7);
+  return status == BH_OK ? run->team->receive(run->team, col_other(run), bytes, 1, 7) : status;
+}
+
+/* One message there and back, into rank 0's other buffer, so that an answer that never came shows. */
 static bh_status col_step_pingpong(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  uint64_t bytes = run->params->count * sizeof(double);
+  const uint64_t bytes = run->params->count * sizeof(double);
   bh_status status = BH_OK;
   if (team->rank > 1)
     return BH_OK;
-  if (team->rank == 1)
+  if (team->rank == 1) {
     status = team->receive(team, run->data, bytes, 0, 7);
-  if (status != BH_OK)
-    return status;
-  run->data[(2 * k + team->rank) % run->params->count] += 1;
-  status = team->send(team, run->data, bytes, 1 - team->rank, 7);
-  if (status == BH_OK && team->rank == 0)
-    status = team->receive(team, run->data, bytes, 1, 7);
+    return status == BH_OK ? team->send(team, run->data, bytes, 0, 7) : status;
+  }
+  status = col_put(run, run->now, k % run->params->count, 0, 1, 1, 1);
+  if (status == BH_OK)
+    COL_TIMED(run, status, col_there_and_back(run));
+  run->now = col_other(run);
   return status;
 }
 
@@ -185,9 +218,9 @@ static void col_expect_all_gather(const col_params *p, uint32_t size, double *re
 }
 
 uint64_t col_expect_trace(const col_params *p, uint32_t rank, uint32_t size) {
-  uint64_t trace = 0;
+  uint64_t trace = col_trace(rank);
   if (p->op != COL_REDUCE_SCATTER && p->op != COL_ALL_GATHER)
-    return 0;
+    return trace;
   for (uint64_t k = 0; k < p->repeats; k++) {
     double value = 0;
     if (p->op == COL_ALL_GATHER)
@@ -217,7 +250,7 @@ void col_expect(const col_params *p, uint32_t rank, uint32_t size, double *ret_d
     if (p->op == COL_RING)
       ret_data[j] += (double)col_hits(p->repeats, j, p->count);
     if (p->op == COL_PINGPONG && rank < 2)
-      ret_data[j] += (double)col_hits(2 * p->repeats, j, p->count);
+      ret_data[j] += (double)col_hits(p->repeats, j, p->count);
   }
   if (p->op == COL_ALL_REDUCE)
     col_expect_all_reduce(p, size, ret_data);

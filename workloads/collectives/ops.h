@@ -6,8 +6,8 @@
  */
 #ifndef COLLECTIVES_OPS_H
 #define COLLECTIVES_OPS_H
+#include "values.h"
 #include <benchhost/plugin.h>
-#include <benchhost/random.h>
 
 typedef enum {
   COL_BARRIER = 0,
@@ -24,6 +24,9 @@ typedef enum {
 
 #define COL_STAMPS 32 /* barriers whose times are kept: the last ones of a run */
 
+/* Loops that members run, and the kernels of the same index. */
+enum { COL_FILL, COL_MARK, COL_NOTE, COL_MOVE, COL_LOOPS };
+
 typedef struct {
   uint32_t op, reserved;
   uint64_t count; /* doubles in a member's buffer */
@@ -32,8 +35,8 @@ typedef struct {
 
 /* What a member says about its run, in its own region. */
 typedef struct {
-  uint64_t rank, size, repeats, elapsed_ns;
-  uint64_t trace; /* of what each repeat brought, where a later one would cover a lost one up; else 0 */
+  uint64_t rank, size, repeats;
+  uint64_t elapsed_ns; /* in the operations alone */
   struct {
     uint64_t enter_ns, leave_ns;
   } stamps[COL_STAMPS];
@@ -42,14 +45,17 @@ typedef struct {
 typedef struct {
   const col_params *params;
   bh_team *team;
-  double *data, *spare, *now; /* `now`: which of the two holds the current data */
+  double *data, *spare; /* only to be handed to the team's calls */
+  double *now;          /* which of the two holds the current data */
   col_log *log;
   uint64_t part; /* elements per rank where a buffer is divided */
 } col_run;
 
-void col_init(col_run *run);
+bh_status col_init(col_run *run);
 bh_status col_step(col_run *run, uint64_t k);
-/* The final `trace` and buffer of `rank`. */
+bh_status col_end(col_run *run); /* the current data to `data` */
+/* The final trace of `rank` (only where a later repeat would cover a lost one up does any add to it), and its buffer.
+ */
 uint64_t col_expect_trace(const col_params *p, uint32_t rank, uint32_t size);
 void col_expect(const col_params *p, uint32_t rank, uint32_t size, double *ret_data);
 

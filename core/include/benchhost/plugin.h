@@ -162,6 +162,11 @@ typedef struct {
   void (*combine)(void *into, const void *part, uint64_t bytes);   /* [worker] REDUCE; must be given */
 } bh_region;
 
+/* bh_use.flags, in a team body's use of a BY_WORKER region: the body never looks at the region itself, it only hands
+ * addresses inside of it to the team's calls. So a device keeps the member's part in its own memory and exchanges from
+ * there; elsewhere it changes nothing. */
+#define BH_EXCHANGED UINT32_C(1)
+
 /* How one kernel touches one region: what lets fork use pipes, CUDA copy, MPI scatter. */
 typedef struct {
   uint32_t region; /* index into bh_problem.regions */
@@ -171,6 +176,7 @@ typedef struct {
   /* BY_ITEM with ragged data: the bytes of items [begin, end), contiguous and ascending; NULL: `stride_bytes`.
    * `params` are the loop's. [worker] */
   void (*slice)(const void *params, uint64_t begin, uint64_t end, uint64_t *ret_offset, uint64_t *ret_length);
+  uint32_t flags; /* BH_EXCHANGED, or 0 */
 } bh_use;
 
 /* ---- Shape 1: items. A kernel works on a chunk of indices, never on one item per call. ---- */
@@ -254,7 +260,7 @@ typedef enum { BH_SUM = 0, BH_MIN, BH_MAX } bh_op;
 typedef struct bh_team bh_team;
 /* A member's own handle, supplied by the backend; valid inside the body. Collectives are called by all members in the
  * same order. They fail (BH_FAIL, reason said) when a member died or stopped: return the status at once. Buffers are the
- * caller's own memory or its regions; `bytes` and `count` are equal on all members. */
+ * caller's own memory or its regions (each wholly inside of one); `bytes` and `count` are equal on all members. */
 struct bh_team {
   uint32_t size_of, rank, size, reserved;
   void *member; /* the backend's own */
