@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns `benchhost peaks`: runs the matrix of peaks that is installed beside the plugins, and prints what it found as
- * roofs. Which workload measures them is that matrix's affair. */
+ * roofs. There is one for backends that work on this machine's processors and one for all others, whose caches and
+ * numbers of processors the host's say nothing about. Which workload measures peaks is those matrices' affair. */
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/matrix-options.h"
@@ -15,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MATRIX "peaks.yaml"
+#define HOST_MATRIX "peaks.yaml"
+#define DEVICE_MATRIX "peaks-device.yaml"
 #define ALL_WORKERS "[1..cores x2, cores]"
 
 typedef struct {
@@ -40,49 +42,59 @@ static char **prepend(char **list, char *first) {
   return longer;
 }
 
-/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. Its variants
- * are vectors of a host's processor: a device runs the kernel as it is. */
-static char *backend_entry(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
-  g_autoptr(BhCatalog) catalog = bh_catalog_new();
+static const BhPlugin *find_backend(BhCatalog *catalog, const PeaksOptions *o, GError **error) {
   if (strpbrk(o->backend, "\"\\\n")) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "peaks: --backend: expected the name of a backend, or a path to one");
     return NULL;
   }
   const BhPlugin *plugin = bh_catalog_get(catalog, BH_PLUGIN_BACKEND, o->backend, error);
-  if (!plugin)
-    return NULL;
-  if (g_strcmp0(plugin->target, "host") != 0)
-    changes->params = prepend(changes->params, g_strdup("variant=portable"));
-  const gboolean workers = bh_plugin_param(plugin, "workers", NULL) != NULL;
-  const gboolean pin = bh_plugin_param(plugin, "pin", NULL) != NULL;
-  if (!workers && o->workers) {
+  if (plugin && o->workers && !bh_plugin_param(plugin, "workers", NULL)) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE, "peaks: --workers=%s: the backend '%s' has no such option", o->workers,
                 o->backend);
     return NULL;
   }
+  return plugin;
+}
+
+/* The matrix's `backends` as one entry, with those options of the common vocabulary that this backend has. How many
+ * workers a device takes is its own affair: the host's cores are no measure of it. */
+static char *backend_entry(const PeaksOptions *o, const BhPlugin *plugin, gboolean on_host) {
+  const char *workers = o->workers                                            ? o->workers
+                        : on_host && bh_plugin_param(plugin, "workers", NULL) ? ALL_WORKERS
+                                                                              : NULL;
+  const gboolean pin = workers && bh_plugin_param(plugin, "pin", NULL);
   g_autofree char *path = strchr(o->backend, '/') ? g_canonicalize_filename(o->backend, NULL) : g_strdup(o->backend);
-  return g_strdup_printf("backends=[\"%s\": {%s%s%s%s}]", path, workers ? "workers: " : "",
-                         !workers     ? ""
-                         : o->workers ? o->workers
-                                      : ALL_WORKERS,
-                         workers && pin ? ", " : "", pin ? "pin: compact" : "");
+  return g_strdup_printf("backends=[\"%s\": {%s%s%s}]", path, workers ? "workers: " : "", workers ? workers : "",
+                         pin ? ", pin: compact" : "");
+}
+
+/* Its matrix; `changes` get the entry of the backend that was asked for. NULL: there is no such backend. */
+static const char *choose_matrix(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
+  if (!o->backend) {
+    if (o->workers)
+      changes->params = prepend(changes->params, g_strconcat("workers=", o->workers, NULL));
+    return HOST_MATRIX;
+  }
+  g_autoptr(BhCatalog) catalog = bh_catalog_new();
+  const BhPlugin *plugin = find_backend(catalog, o, error);
+  if (!plugin)
+    return NULL;
+  const gboolean on_host = g_strcmp0(plugin->target, "host") == 0;
+  changes->sets = prepend(changes->sets, backend_entry(o, plugin, on_host));
+  return on_host ? HOST_MATRIX : DEVICE_MATRIX;
 }
 
 static BhMatrix *load(const PeaksOptions *o, BhMatrixOptions *changes, GError **error) {
-  g_autofree char *path = bh_search_data(MATRIX);
+  const char *matrix = choose_matrix(o, changes, error);
+  if (!matrix)
+    return NULL;
+  g_autofree char *path = bh_search_data(matrix);
   if (!path) {
     g_set_error(error, BH_ERROR, BH_ERROR_USAGE,
-                "peaks: " MATRIX " was not found beside the plugins: install benchhost as a whole, or name the folder "
-                "that has it in BENCHHOST_PLUGIN_PATH");
+                "peaks: %s was not found beside the plugins: install benchhost as a whole, or name the folder "
+                "that has it in BENCHHOST_PLUGIN_PATH",
+                matrix);
     return NULL;
-  }
-  if (o->backend) {
-    char *entry = backend_entry(o, changes, error);
-    if (!entry)
-      return NULL;
-    changes->sets = prepend(changes->sets, entry);
-  } else if (o->workers) {
-    changes->params = prepend(changes->params, g_strconcat("workers=", o->workers, NULL));
   }
   return bh_matrix_load(path, changes, error);
 }
@@ -155,7 +167,8 @@ static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes)
       {"backend", 'b', 0, G_OPTION_ARG_STRING, &o->backend, "Measure with this backend (default: the matrix's own)",
        "NAME"},
       {"workers", 'w', 0, G_OPTION_ARG_STRING, &o->workers,
-       "Numbers of workers: 4, [1, 2], 1..cores (default: 1, 2, 4, ... and all cores)", "RANGE"},
+       "Numbers of workers: 4, [1, 2], 1..cores (default: 1, 2, 4, ... and all cores; on a device: its backend's)",
+       "RANGE"},
       {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print JSON (schemas/analyze.schema.json)", NULL},
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Keep the journal (default: it is removed)", "FILE"},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No progress", NULL},
@@ -167,7 +180,8 @@ static GOptionContext *option_context(PeaksOptions *o, BhMatrixOptions *changes)
   bh_matrix_options_add(context, changes);
   g_option_context_set_description(
       context,
-      "Arrays are four times the size of the last-level caches: --param bytes=256MiB where that is too much.\n"
+      "Arrays are four times the size of the last-level caches, on a device 1 GiB; a triad has three of them:\n"
+      "--param bytes=256MiB where that is too much.\n"
       "Exit status: 0 all ok, 2 not all could be measured, 3 wrong results, 4 cells that failed, 64 bad usage,\n"
       "130 interrupted.");
   return context;

@@ -255,9 +255,13 @@ static void draw_roofs(const Page *page, JsonArray *roofs) {
   g_autoptr(BhSheet) grid = grid_of(page, names);
   for (guint i = 0; i < json_array_get_length(roofs); i++) {
     JsonObject *roof = json_array_get_object_element(roofs, i);
+    const char *doubt = bh_fields_string(roof, "note");
+    g_autofree char *note = doubt ? g_strconcat("! ", doubt, NULL) : NULL;
+    if (note)
+      bh_sheet_note(grid, note);
     bh_sheet_add(grid,
                  g_strconcat(bh_fields_true(roof, "highest") ? "* " : "  ", bh_fields_string(roof, "kind"), ": ",
-                             bh_fields_string(roof, "label"), NULL),
+                             bh_fields_string(roof, "label"), doubt ? " !" : "", NULL),
                  bh_fields_text(json_object_get_member(roof, "workers")),
                  bh_sheet_figure(grid, roof, "rate", bh_sheet_short), g_strdup(bh_fields_string(roof, "unit")), NULL);
   }

@@ -5,6 +5,7 @@
 #include "parallel/formulas.h"
 #include "parallel/model.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -160,8 +161,30 @@ static void giga(const double *ns, double *ret, gconstpointer user) {
   *ret = *(const double *)user / *ns;
 }
 
+static gboolean fact_bytes(const BhMerged *cell, const char *name, guint64 *ret) {
+  const char *text = bh_family_fact(cell, name);
+  return text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, ret, NULL);
+}
+
+/* The sizes are the cell's to choose, the cache is the device's, and neither plugin knows the other: here they meet.
+ * NULL: the array lies where its roof says, or the facts do not tell. Caller frees. */
+static char *doubt(const BhMerged *cell, RoofKind kind) {
+  guint64 array, cache;
+  if (!fact_bytes(cell, "array bytes", &array) || !fact_bytes(cell, "device cache bytes", &cache) ||
+      (kind == ROOF_BANDWIDTH ? array / 2 >= cache : array <= cache))
+    return NULL;
+  g_autofree char *has = bh_text_bytes((double)array), *caches = bh_text_bytes((double)cache);
+  if (kind == ROOF_BANDWIDTH)
+    return g_strdup_printf("its array (%s) is less than twice the device's cache (%s): part of it may come from there",
+                           has, caches);
+  return g_strdup_printf("its array (%s) is larger than the device's cache (%s, as its driver says): it may come from "
+                         "memory",
+                         has, caches);
+}
+
 static JsonObject *roof_object(const BhMerged *cell, gboolean highest) {
   JsonObject *object = json_object_new();
+  g_autofree char *note = doubt(cell, roof_kind(cell));
   const RoofKind kind = roof_kind(cell);
   const double work = per_run(cell, kind);
   const char *why = NULL;
@@ -178,6 +201,7 @@ static JsonObject *roof_object(const BhMerged *cell, gboolean highest) {
   json_object_set_string_member(object, "unit", kind == ROOF_FLOPS ? "GFLOP/s" : "GB/s");
   bh_model_put(object, "rate", &rate);
   json_object_set_boolean_member(object, "highest", highest);
+  bh_json_put_text(object, "note", note);
   return object;
 }
 

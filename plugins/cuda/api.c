@@ -63,7 +63,8 @@ static int fail(const char *what, cu_result result) {
   else if (result == CU_NO_DEVICE)
     snprintf(load.why, sizeof load.why, "no device (CUDA_ERROR_NO_DEVICE)");
   else
-    snprintf(load.why, sizeof load.why, "the CUDA driver does not start (%s: %s)", what, cu_name_of(result));
+    snprintf(load.why, sizeof load.why, "the CUDA driver does not start (%s: %s: %s)", what, cu_name_of(result),
+             cu_words_of(result));
   return -1;
 }
 

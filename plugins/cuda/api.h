@@ -10,6 +10,9 @@
 
 typedef int cu_result;
 typedef int cu_device;
+typedef int cu_device_attribute;   /* of the enumerations below, as the two that follow */
+typedef int cu_function_attribute; /* the vendor's are C enumerations: of an int's size */
+typedef int cu_capture_mode;
 typedef uint64_t cu_pointer; /* CUdeviceptr */
 typedef struct cu_context_ *cu_context;
 typedef struct cu_module_ *cu_module;
@@ -31,10 +34,10 @@ enum {
   CU_ATTRIBUTE_MINOR = 76,
 };
 enum { CU_FUNCTION_MAX_THREADS = 0, CU_FUNCTION_SHARED = 1, CU_FUNCTION_LOCAL = 3, CU_FUNCTION_REGISTERS = 4 };
-enum { CU_STREAM_NON_BLOCKING = 1, CU_EVENT_DEFAULT = 0, CU_EVENT_NO_TIMING = 2 };
+enum { CU_NON_BLOCKING = 1, CU_TIMING = 0, CU_NO_TIMING = 2 };
 enum { CU_HOST_PORTABLE = 1, CU_HOST_MAPPED = 2, CU_CAPTURE_RELAXED = 2 };
 
-/* name, version asked for, parameters */
+/* name, version asked for, parameters: tests/unit/test-cuda-names.c compares all of this with the vendor's headers */
 #define CU_CALLS(X)                                                                                                    \
   X(cuInit, 2000, (unsigned))                                                                                          \
   X(cuDriverGetVersion, 2020, (int *))                                                                                 \
@@ -45,7 +48,7 @@ enum { CU_HOST_PORTABLE = 1, CU_HOST_MAPPED = 2, CU_CAPTURE_RELAXED = 2 };
   X(cuDeviceGetName, 2000, (char *, int, cu_device))                                                                   \
   X(cuDeviceGetUuid, 11040, (cu_uuid *, cu_device))                                                                    \
   X(cuDeviceTotalMem, 3020, (size_t *, cu_device))                                                                     \
-  X(cuDeviceGetAttribute, 2000, (int *, int, cu_device))                                                               \
+  X(cuDeviceGetAttribute, 2000, (int *, cu_device_attribute, cu_device))                                               \
   X(cuDevicePrimaryCtxRetain, 7000, (cu_context *, cu_device))                                                         \
   X(cuDevicePrimaryCtxRelease, 11000, (cu_device))                                                                     \
   X(cuCtxSetCurrent, 4000, (cu_context))                                                                               \
@@ -73,12 +76,12 @@ enum { CU_HOST_PORTABLE = 1, CU_HOST_MAPPED = 2, CU_CAPTURE_RELAXED = 2 };
   X(cuModuleUnload, 2000, (cu_module))                                                                                 \
   X(cuModuleGetFunction, 2000, (cu_function *, cu_module, const char *))                                               \
   X(cuModuleGetGlobal, 3020, (cu_pointer *, size_t *, cu_module, const char *))                                        \
-  X(cuFuncGetAttribute, 2020, (int *, int, cu_function))                                                               \
+  X(cuFuncGetAttribute, 2020, (int *, cu_function_attribute, cu_function))                                             \
   X(cuOccupancyMaxActiveBlocksPerMultiprocessor, 6050, (int *, cu_function, int, size_t))                              \
   X(cuLaunchKernel, 4000,                                                                                              \
     (cu_function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, cu_stream, void **, void **))  \
   X(cuLaunchHostFunc, 10000, (cu_stream, void (*)(void *), void *))                                                    \
-  X(cuStreamBeginCapture, 10010, (cu_stream, int))                                                                     \
+  X(cuStreamBeginCapture, 10010, (cu_stream, cu_capture_mode))                                                         \
   X(cuStreamEndCapture, 10000, (cu_stream, cu_graph *))                                                                \
   X(cuGraphInstantiateWithFlags, 11040, (cu_graph_exec *, cu_graph, unsigned long long))                               \
   X(cuGraphUpload, 11010, (cu_graph_exec, cu_stream))                                                                  \
@@ -118,6 +121,26 @@ void *cu_library(const char *soname);
 
 /* ---- NVRTC ---- */
 
+typedef int nvrtc_result;
+typedef struct nvrtc_program_ *nvrtc_program;
+
+/* name, what it returns, parameters */
+#define NVRTC_CALLS(X)                                                                                                 \
+  X(nvrtcVersion, nvrtc_result, (int *, int *))                                                                        \
+  X(nvrtcGetNumSupportedArchs, nvrtc_result, (int *))                                                                  \
+  X(nvrtcGetSupportedArchs, nvrtc_result, (int *))                                                                     \
+  X(nvrtcCreateProgram, nvrtc_result,                                                                                  \
+    (nvrtc_program *, const char *, const char *, int, const char *const *, const char *const *))                      \
+  X(nvrtcDestroyProgram, nvrtc_result, (nvrtc_program *))                                                              \
+  X(nvrtcCompileProgram, nvrtc_result, (nvrtc_program, int, const char *const *))                                      \
+  X(nvrtcGetCUBINSize, nvrtc_result, (nvrtc_program, size_t *))                                                        \
+  X(nvrtcGetCUBIN, nvrtc_result, (nvrtc_program, char *))                                                              \
+  X(nvrtcGetProgramLogSize, nvrtc_result, (nvrtc_program, size_t *))                                                   \
+  X(nvrtcGetProgramLog, nvrtc_result, (nvrtc_program, char *))                                                         \
+  X(nvrtcGetErrorString, const char *, (nvrtc_result))
+
+enum { NVRTC_OUT_OF_MEMORY = 1 };
+
 /* 0, or -1 and "no NVRTC (...)". After cu_load it suits the driver that is here. NVRTC initialises the driver when it
  * compiles: only in the cell's own process. */
 int nvrtc_load(char ret_why[CU_WHY_BYTES]);
@@ -135,8 +158,33 @@ const char *nvrtc_options_text(void);
 
 /* ---- NVML: optional; nothing here fails ---- */
 
-typedef struct nvml_state nvml_state;
-/* NULL: not here, or it does not know the device. */
+typedef int nvml_result;
+typedef int nvml_clock_kind;
+typedef struct nvml_state nvml_state; /* nvmlDevice_t is a pointer to it */
+
+/* name, parameters */
+#define NVML_CALLS(X)                                                                                                  \
+  X(nvmlInit_v2, (void))                                                                                               \
+  X(nvmlDeviceGetHandleByUUID, (const char *, nvml_state **))                                                          \
+  X(nvmlDeviceGetDeviceHandleFromMigDeviceHandle, (nvml_state *, nvml_state **))                                       \
+  X(nvmlDeviceGetClockInfo, (nvml_state *, nvml_clock_kind, unsigned *))                                               \
+  X(nvmlDeviceGetCurrentClocksThrottleReasons, (nvml_state *, unsigned long long *))                                   \
+  X(nvmlSystemGetDriverVersion, (char *, unsigned))
+
+enum { NVML_SM = 1, NVML_MEMORY = 2 };
+/* What NVML calls reasons of clock events: the bit, and in our words. */
+#define NVML_REASONS(X)                                                                                                \
+  X(GpuIdle, 0x1, "idle")                                                                                              \
+  X(ApplicationsClocksSetting, 0x2, "application clocks")                                                              \
+  X(SwPowerCap, 0x4, "power cap")                                                                                      \
+  X(HwSlowdown, 0x8, "hardware slowdown")                                                                              \
+  X(SyncBoost, 0x10, "sync boost")                                                                                     \
+  X(SwThermalSlowdown, 0x20, "software thermal")                                                                       \
+  X(HwThermalSlowdown, 0x40, "hardware thermal")                                                                       \
+  X(HwPowerBrakeSlowdown, 0x80, "power brake")                                                                         \
+  X(DisplayClockSetting, 0x100, "display clocks")
+
+/* NULL: not here, or it does not know the device. Of a part of a GPU (MIG) the whole GPU: clocks are its own. */
 nvml_state *nvml_open(const cu_uuid *);
 /* "SM 1980 MHz, memory 2619 MHz". 0: unknown. */
 int nvml_clocks(nvml_state *, char *ret_text, size_t size);

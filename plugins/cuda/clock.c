@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock.c - small kernels of our own: one that reads the device's clocks, and one that holds a stream until the host
- * says so, that nothing of a launch is in what events measure (as nvbench does it).
+ * clock.c - small kernels of our own: one that reads the device's clocks, one that finds how far the timer goes at a
+ * time, and one that holds a stream until the host says so, that nothing of a launch is in what events measure (as
+ * nvbench does it).
  */
 #include "lane.h"
 
@@ -20,6 +21,21 @@ static const char text[] =
     "  out[1] = (unsigned long long)clock64();\n"
     "  out[2] = sm;\n"
     "}\n"
+    "extern \"C\" __global__ void bh_cuda_step(unsigned long long *out, long long limit_cycles) {\n"
+    "  unsigned long long first, now, step = 0;\n"
+    "  const long long start = clock64();\n"
+    "  asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(first));\n"
+    "  for (int edges = 0; edges < 5 && clock64() - start < limit_cycles;) {\n"
+    "    asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(now));\n"
+    "    if (now == first)\n"
+    "      continue;\n"
+    "    if (!step || now - first < step)\n"
+    "      step = now - first;\n"
+    "    first = now;\n"
+    "    edges++;\n"
+    "  }\n"
+    "  out[0] = step;\n"
+    "}\n"
     "extern \"C\" __global__ void bh_cuda_block(volatile unsigned int *flags, unsigned long long limit_ns) {\n"
     "  unsigned long long start, now;\n"
     "  asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(start));\n"
@@ -30,14 +46,16 @@ static const char text[] =
     "    flags[1] = 1;\n"
     "}\n";
 #define BLOCK_LIMIT_NS UINT64_C(2000000000)
-#define LEAST_SPAN_NS 10000u /* shorter spans are too close to the timer's own steps, a microsecond on some devices */
-enum { ROUNDS = 10, FLAGS_AT = 128, PINNED_BYTES = 256 };
+#define LEAST_SPAN_NS 10000u /* shorter spans are too close to the timer's own steps, a microsecond on many devices */
+#define STEP_CYCLES 20000000 /* at least: how long a step is waited for */
+enum { STEPS_IN_SPAN = 10, ROUNDS = 10, FLAGS_AT = 128, PINNED_BYTES = 256 };
 
 static bh_status make_clock(dev_lane *lane, cuda_clock *clock) {
   cu_module module;
   cu_pointer at = 0;
   LANE_TRY(lane_module(lane, text, sizeof text - 1, "bh_cuda_stamp", &module));
   CU_TRY(lane, cuModuleGetFunction, &clock->stamp, module, "bh_cuda_stamp");
+  CU_TRY(lane, cuModuleGetFunction, &clock->step, module, "bh_cuda_step");
   CU_TRY(lane, cuModuleGetFunction, &clock->block, module, "bh_cuda_block");
   CU_TRY(lane, cuMemHostAlloc, &clock->pinned, PINNED_BYTES, CU_HOST_MAPPED);
   memset(clock->pinned, 0, PINNED_BYTES);
@@ -107,10 +125,23 @@ bh_status clock_flush(dev_lane *lane) {
 
 double clock_share(const dev_lane *lane) {
   const cuda_stamp a = lane->clock->stamps[0], b = lane->clock->stamps[1];
-  if (a.sm != b.sm || b.time_ns < a.time_ns + LEAST_SPAN_NS || b.cycles <= a.cycles || lane->device->clock_khz <= 0)
+  const uint64_t steps_ns = STEPS_IN_SPAN * lane->device->timer_step_ns;
+  const uint64_t least_ns = steps_ns > LEAST_SPAN_NS ? steps_ns : LEAST_SPAN_NS;
+  if (a.sm != b.sm || b.time_ns < a.time_ns + least_ns || b.cycles <= a.cycles || lane->device->clock_khz <= 0)
     return 0;
   const double hertz = (double)(b.cycles - a.cycles) / (double)(b.time_ns - a.time_ns) * 1e9;
   return hertz / (1e3 * lane->device->clock_khz);
+}
+
+/* Some timers stand still for a microsecond, and are said to for a millisecond. The least of a few steps: others may
+ * have had the device meanwhile. */
+static bh_status find_step(dev_lane *lane) {
+  int64_t limit_cycles = STEP_CYCLES;
+  void *arguments[] = {&lane->clock->stamps_at, &limit_cycles};
+  CU_TRY(lane, cuLaunchKernel, lane->clock->step, 1, 1, 1, 1, 1, 1, 0, lane->stream, arguments, NULL);
+  CU_TRY(lane, cuStreamSynchronize, lane->stream);
+  lane->device->timer_step_ns = ((volatile cuda_stamp *)lane->clock->stamps)->time_ns;
+  return BH_OK;
 }
 
 /* Asks for the time between two readings of the host's clock; the closest pair decides. */
@@ -129,8 +160,10 @@ static bh_status calibrate(dev_lane *lane) {
     lane->device->clock_offset_ns =
         (int64_t)(before_ns + closest_ns / 2) - (int64_t)((volatile cuda_stamp *)lane->clock->stamps)->time_ns;
   }
+  LANE_TRY(find_step(lane));
   lane->device->calibrated = 1;
-  h->fact(h, "device clock", "within %llu ns of the host's", (unsigned long long)(closest_ns / 2));
+  h->fact(h, "device clock", "within %llu ns of the host's, in steps of %llu ns", (unsigned long long)(closest_ns / 2),
+          (unsigned long long)lane->device->timer_step_ns);
   return BH_OK;
 }
 

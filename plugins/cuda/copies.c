@@ -57,6 +57,17 @@ bh_status lane_not_allocated(dev_lane *lane, cu_result result, uint64_t bytes, c
                  lane->device->name);
 }
 
+/* What is refused here is the host's: how much of it the system locks nobody tells. */
+static bh_status not_pinned(dev_lane *lane, cu_result result, uint64_t bytes) {
+  const bh_host *h = lane->head.host;
+  char needs[32];
+  if (result != CU_OUT_OF_MEMORY)
+    return lane_fail(lane, result, "cuMemHostAlloc");
+  return h->stop(h, BH_OUT_OF_MEMORY,
+                 "cuMemHostAlloc of %s: CUDA_ERROR_OUT_OF_MEMORY: the host has not so much memory to lock for %s",
+                 cuda_bytes_text(bytes, needs), lane->device->name);
+}
+
 bh_status lane_alloc(dev_lane *lane, uint64_t bytes, dev_memory **ret_memory) {
   cu_pointer address = 0;
   LANE_TRY(lane_enter(lane));
@@ -111,9 +122,9 @@ static bh_status next_slot(dev_lane *lane, cuda_slot **ret_slot) {
   cuda_slot *slot = &lane->slot[lane->next_slot++ % SLOTS];
   const cu_result result = slot->host ? CU_SUCCESS : cu.cuMemHostAlloc(&slot->host, SLOT_BYTES, 0);
   if (result != CU_SUCCESS)
-    return lane_not_allocated(lane, result, SLOT_BYTES, "cuMemHostAlloc");
+    return not_pinned(lane, result, SLOT_BYTES);
   if (!slot->done)
-    CU_TRY(lane, cuEventCreate, &slot->done, CU_EVENT_NO_TIMING);
+    CU_TRY(lane, cuEventCreate, &slot->done, CU_NO_TIMING);
   LANE_TRY(empty_slot(lane, slot));
   *ret_slot = slot;
   return BH_OK;
@@ -266,7 +277,7 @@ bh_status lane_pinned(dev_lane *lane, uint64_t bytes, void **ret_memory) {
   const cu_result result = cu.cuMemHostAlloc(&host, bytes ? bytes : 1, CU_HOST_PORTABLE);
   if (result != CU_SUCCESS) {
     free(p);
-    return lane_not_allocated(lane, result, bytes, "cuMemHostAlloc");
+    return not_pinned(lane, result, bytes);
   }
   pthread_mutex_lock(&pinned.lock);
   *p = (pinned_block){.next = pinned.first, .owner = lane, .host = host, .bytes = bytes};

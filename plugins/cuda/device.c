@@ -166,6 +166,14 @@ static void gpu_fact(const bh_host *h, const cuda_device *d, const char *what, c
   h->fact(h, name, "%s", text);
 }
 
+/* What of an array may stay in caches from run to run: devices share its items, and mostly they are alike. */
+void cuda_cache_fact(const bh_host *h, const bh_value *values, uint32_t count, const cuda_device *first) {
+  int list[MOST_DEVICES];
+  uint32_t n;
+  if (first->l2_bytes && chosen(h, values, list, &n) == BH_OK)
+    h->fact(h, "device cache bytes", "%llu", (unsigned long long)first->l2_bytes * (count < n ? count : n));
+}
+
 static void driver_facts(const bh_host *h, const cuda_device *d) {
   char nvml[80] = "";
   const int version = cu_driver_version();

@@ -66,9 +66,9 @@ static void lane_close(dev_lane *lane) {
 }
 
 static bh_status open_stream(dev_lane *lane) {
-  CU_TRY(lane, cuStreamCreate, &lane->stream, CU_STREAM_NON_BLOCKING);
-  CU_TRY(lane, cuEventCreate, &lane->started, CU_EVENT_DEFAULT);
-  CU_TRY(lane, cuEventCreate, &lane->stopped, CU_EVENT_DEFAULT);
+  CU_TRY(lane, cuStreamCreate, &lane->stream, CU_NON_BLOCKING);
+  CU_TRY(lane, cuEventCreate, &lane->started, CU_TIMING);
+  CU_TRY(lane, cuEventCreate, &lane->stopped, CU_TIMING);
   if (lane->timing != TIMING_EVENTS)
     LANE_TRY(clock_open(lane, lane->timing == TIMING_ISOLATED));
   return BH_OK;
@@ -101,8 +101,10 @@ static bh_status lane_open(const bh_host *h, const bh_value *values, uint32_t in
     cuda_device_facts(h, lane->device);
     lane->device->described = 1;
   }
-  if (index == 0)
+  if (index == 0) {
     h->fact(h, "timing", "%s", timings[lane->timing]);
+    cuda_cache_fact(h, values, count, lane->device);
+  }
   lane->opened_ns = lane->clocks_ns = h->now_ns();
   *ret_lane = lane;
   return BH_OK;

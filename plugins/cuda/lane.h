@@ -17,6 +17,7 @@ typedef struct {
   char name[128];
   cu_uuid uuid;
   int64_t clock_offset_ns;   /* of CLOCK_MONOTONIC from the device's clock */
+  uint64_t timer_step_ns;    /* of the device's clock; 0: not known */
   int calibrated, described; /* described: as facts */
   nvml_state *nvml;
 } cuda_device;
@@ -118,6 +119,8 @@ bh_status cuda_free_bytes(const bh_host *, const bh_value *values, uint32_t inde
 bh_status cuda_device_take(const bh_host *, const bh_value *values, uint32_t index, cuda_device **ret_device);
 void cuda_device_give(cuda_device *);
 void cuda_device_facts(const bh_host *, cuda_device *);
+/* The last cache of all devices that `count` lanes are on, `first` being the first one's. */
+void cuda_cache_fact(const bh_host *, const bh_value *values, uint32_t count, const cuda_device *first);
 /* Clocks and what holds them down, as facts; `when`: "before", "after". */
 void cuda_device_clocks(const bh_host *, const cuda_device *, const char *when);
 /* "1.5 GiB" */
@@ -213,7 +216,7 @@ typedef struct {
   uint64_t time_ns, cycles, sm; /* %globaltimer, clock64, %smid */
 } cuda_stamp;
 struct cuda_clock {
-  cu_function stamp, block;
+  cu_function stamp, step, block;
   cuda_stamp *stamps;       /* pinned: two */
   volatile uint32_t *flags; /* pinned: go on; it took too long */
   cu_pointer stamps_at, flags_at, flush;

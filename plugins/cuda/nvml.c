@@ -10,51 +10,66 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLOCK_SM = 1, CLOCK_MEMORY = 2 };
-struct nvml_state; /* an nvmlDevice_t */
+typedef struct {
+#define NVML_MEMBER_(NAME, PARAMETERS) nvml_result(*NAME) PARAMETERS;
+  NVML_CALLS(NVML_MEMBER_)
+#undef NVML_MEMBER_
+} nvml_api;
+static nvml_api ml;
 
 static struct {
   pthread_once_t once;
   int here;
-  int (*init)(void);
-  int (*by_uuid)(const char *, nvml_state **);
-  int (*clock)(nvml_state *, int, unsigned *);
-  int (*reasons)(nvml_state *, unsigned long long *);
-  int (*driver)(char *, unsigned);
-} ml = {.once = PTHREAD_ONCE_INIT};
+} load = {.once = PTHREAD_ONCE_INIT};
 
-static int find(void *library, const char *name, void *into) {
-  void *found = dlsym(library, name);
-  if (found)
-    memcpy(into, &found, sizeof found);
-  return found != NULL;
+/* Names that later versions gave. Parts of GPUs exist since CUDA 11: older ones have no such call, and need none. */
+static void *find(void *library, const char *name) {
+  void *found = NULL;
+  if (!strcmp(name, "nvmlDeviceGetCurrentClocksThrottleReasons"))
+    found = dlsym(library, "nvmlDeviceGetCurrentClocksEventReasons");
+  return found ? found : dlsym(library, name);
 }
 
 static void load_once(void) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } wanted[] = {
+#define NVML_ROW_(NAME, PARAMETERS) {#NAME, offsetof(nvml_api, NAME)},
+      NVML_CALLS(NVML_ROW_)
+#undef NVML_ROW_
+  };
   void *library = cu_is_double() ? NULL : dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return;
-  ml.here = find(library, "nvmlInit_v2", &ml.init) && find(library, "nvmlDeviceGetHandleByUUID", &ml.by_uuid) &&
-            find(library, "nvmlDeviceGetClockInfo", &ml.clock) &&
-            find(library, "nvmlSystemGetDriverVersion", &ml.driver) &&
-            (find(library, "nvmlDeviceGetCurrentClocksEventReasons", &ml.reasons) ||
-             find(library, "nvmlDeviceGetCurrentClocksThrottleReasons", &ml.reasons)) &&
-            ml.init() == 0;
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    void *found = find(library, wanted[i].name);
+    memcpy((char *)&ml + wanted[i].offset, &found, sizeof found);
+  }
+  load.here = ml.nvmlInit_v2 && ml.nvmlDeviceGetHandleByUUID && ml.nvmlDeviceGetClockInfo &&
+              ml.nvmlDeviceGetCurrentClocksThrottleReasons && ml.nvmlSystemGetDriverVersion && ml.nvmlInit_v2() == 0;
 }
 
+/* The driver gives a part of a GPU (MIG) its own UUID, by which NVML knows it under another first word. */
 nvml_state *nvml_open(const cu_uuid *uuid) {
   char text[64] = "GPU-";
-  nvml_state *device = NULL;
-  pthread_once(&ml.once, load_once);
-  if (!ml.here)
+  nvml_state *device = NULL, *whole = NULL;
+  pthread_once(&load.once, load_once);
+  if (!load.here)
     return NULL;
   cu_uuid_text(uuid, text + 4);
-  return ml.by_uuid(text, &device) == 0 ? device : NULL;
+  if (ml.nvmlDeviceGetHandleByUUID(text, &device) == 0)
+    return device;
+  memcpy(text, "MIG-", 4);
+  if (!ml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle || ml.nvmlDeviceGetHandleByUUID(text, &device) != 0)
+    return NULL;
+  return ml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(device, &whole) == 0 ? whole : NULL;
 }
 
 int nvml_clocks(nvml_state *device, char *ret_text, size_t size) {
   unsigned sm = 0, memory = 0;
-  if (!device || ml.clock(device, CLOCK_SM, &sm) != 0 || ml.clock(device, CLOCK_MEMORY, &memory) != 0)
+  if (!device || ml.nvmlDeviceGetClockInfo(device, NVML_SM, &sm) != 0 ||
+      ml.nvmlDeviceGetClockInfo(device, NVML_MEMORY, &memory) != 0)
     return 0;
   snprintf(ret_text, size, "SM %u MHz, memory %u MHz", sm, memory);
   return 1;
@@ -64,17 +79,13 @@ int nvml_throttle(nvml_state *device, char *ret_text, size_t size) {
   static const struct {
     unsigned long long bit;
     const char *words;
-  } known[] = {{0x1, "idle"},
-               {0x2, "application clocks"},
-               {0x4, "power cap"},
-               {0x8, "hardware slowdown"},
-               {0x10, "sync boost"},
-               {0x20, "software thermal"},
-               {0x40, "hardware thermal"},
-               {0x80, "power brake"},
-               {0x100, "display clocks"}};
+  } known[] = {
+#define NVML_ROW_(NAME, BIT, WORDS) {BIT, WORDS},
+      NVML_REASONS(NVML_ROW_)
+#undef NVML_ROW_
+  };
   unsigned long long reasons = 0;
-  if (!device || ml.reasons(device, &reasons) != 0)
+  if (!device || ml.nvmlDeviceGetCurrentClocksThrottleReasons(device, &reasons) != 0)
     return 0;
   if (!reasons) {
     snprintf(ret_text, size, "none");
@@ -93,5 +104,5 @@ int nvml_throttle(nvml_state *device, char *ret_text, size_t size) {
 }
 
 int nvml_driver(nvml_state *device, char *ret_text, size_t size) {
-  return device && ml.driver(ret_text, (unsigned)size) == 0;
+  return device && ml.nvmlSystemGetDriverVersion(ret_text, (unsigned)size) == 0;
 }

@@ -6,27 +6,21 @@
 #include "api.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LOG_BYTES = 4096 };
-typedef struct nvrtc_program_ *nvrtc_program;
 
-static struct {
-  int (*nvrtcVersion)(int *, int *);
-  int (*nvrtcGetNumSupportedArchs)(int *);
-  int (*nvrtcGetSupportedArchs)(int *);
-  int (*nvrtcCreateProgram)(nvrtc_program *, const char *, const char *, int, const char *const *, const char *const *);
-  int (*nvrtcDestroyProgram)(nvrtc_program *);
-  int (*nvrtcCompileProgram)(nvrtc_program, int, const char *const *);
-  int (*nvrtcGetCUBINSize)(nvrtc_program, size_t *);
-  int (*nvrtcGetCUBIN)(nvrtc_program, char *);
-  int (*nvrtcGetProgramLogSize)(nvrtc_program, size_t *);
-  int (*nvrtcGetProgramLog)(nvrtc_program, char *);
-  const char *(*nvrtcGetErrorString)(int);
-} rtc;
+typedef struct {
+#define NVRTC_MEMBER_(NAME, RESULT, PARAMETERS) RESULT(*NAME) PARAMETERS;
+  NVRTC_CALLS(NVRTC_MEMBER_)
+#undef NVRTC_MEMBER_
+} nvrtc_api;
+static nvrtc_api rtc;
 
 static struct {
   pthread_once_t once;
@@ -71,20 +65,33 @@ static void *open_library(void) {
   return library;
 }
 
+/* NVRTC opens its other half by the bare name, and only when it compiles: where NVRTC was found by its path the loader
+ * would not look beside it. What is loaded already it finds by that name. That it is missing NVRTC says by itself. */
+static void load_builtins(void *library, int major, int minor) {
+  struct link_map *map = NULL;
+  char real[PATH_MAX], path[PATH_MAX + 64];
+  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0)
+    return;
+  const char *places[] = {map->l_name, realpath(map->l_name, real)};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const char *slash = places[i] ? strrchr(places[i], '/') : NULL;
+    if (!slash)
+      continue;
+    snprintf(path, sizeof path, "%.*s/libnvrtc-builtins.so.%d.%d", (int)(slash - places[i]), places[i], major, minor);
+    if (dlopen(path, RTLD_NOW | RTLD_LOCAL))
+      return;
+  }
+}
+
 static void load_once(void) {
-#define CALL_(NAME)                                                                                                    \
-  { #NAME, &rtc.NAME, sizeof rtc.NAME }
-  const struct {
+  static const struct {
     const char *name;
-    void *into;
-    size_t bytes;
-  } wanted[] = {CALL_(nvrtcVersion),           CALL_(nvrtcGetNumSupportedArchs),
-                CALL_(nvrtcGetSupportedArchs), CALL_(nvrtcCreateProgram),
-                CALL_(nvrtcDestroyProgram),    CALL_(nvrtcCompileProgram),
-                CALL_(nvrtcGetCUBINSize),      CALL_(nvrtcGetCUBIN),
-                CALL_(nvrtcGetProgramLogSize), CALL_(nvrtcGetProgramLog),
-                CALL_(nvrtcGetErrorString)};
-#undef CALL_
+    size_t offset;
+  } wanted[] = {
+#define NVRTC_ROW_(NAME, RESULT, PARAMETERS) {#NAME, offsetof(nvrtc_api, NAME)},
+      NVRTC_CALLS(NVRTC_ROW_)
+#undef NVRTC_ROW_
+  };
   load.status = -1;
   void *library = open_library();
   if (!library)
@@ -95,7 +102,7 @@ static void load_once(void) {
       snprintf(load.why, sizeof load.why, "no NVRTC (the one found has no %s)", wanted[i].name);
       return;
     }
-    memcpy(wanted[i].into, &found, wanted[i].bytes);
+    memcpy((char *)&rtc + wanted[i].offset, &found, sizeof found);
   }
   int major = 0, minor = 0;
   if (rtc.nvrtcVersion(&major, &minor) != 0) {
@@ -103,6 +110,7 @@ static void load_once(void) {
     return;
   }
   snprintf(load.version, sizeof load.version, "%d.%d", major, minor);
+  load_builtins(library, major, minor);
   load.status = 0;
 }
 
@@ -166,7 +174,7 @@ static int take_cubin(nvrtc_program program, void **ret_cubin, size_t *ret_bytes
     return result;
   void *cubin = malloc(bytes ? bytes : 1);
   if (!cubin)
-    return 1; /* NVRTC_ERROR_OUT_OF_MEMORY */
+    return NVRTC_OUT_OF_MEMORY;
   result = rtc.nvrtcGetCUBIN(program, cubin);
   if (result != 0) {
     free(cubin);

@@ -37,6 +37,7 @@ typedef struct _cl_event *cl_event;
 #define CL_DEVICE_MAX_CLOCK_FREQUENCY                    0x100C
 #define CL_DEVICE_MAX_MEM_ALLOC_SIZE                     0x1010
 #define CL_DEVICE_MEM_BASE_ADDR_ALIGN                    0x1019
+#define CL_DEVICE_GLOBAL_MEM_CACHE_SIZE                  0x101E
 #define CL_DEVICE_GLOBAL_MEM_SIZE                        0x101F
 #define CL_DEVICE_COMPILER_AVAILABLE                     0x1028
 #define CL_DEVICE_EXECUTION_CAPABILITIES                 0x1029

@@ -141,6 +141,7 @@ void ocl_facts(const bh_host *h, const ocl_choice *choice) {
   const ocl_functions *cl = ocl_load(h);
   char text[256];
   uint32_t clock = 0;
+  uint64_t cache_bytes = 0;
   if (cl->clGetPlatformInfo(choice->platform, CL_PLATFORM_NAME, sizeof text, text, NULL) == CL_SUCCESS)
     h->fact(h, "platform", "%s", text);
   if (cl->clGetPlatformInfo(choice->platform, CL_PLATFORM_VERSION, sizeof text, text, NULL) == CL_SUCCESS)
@@ -154,6 +155,10 @@ void ocl_facts(const bh_host *h, const ocl_choice *choice) {
   cl->clGetDeviceInfo(choice->device, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof clock, &clock, NULL);
   h->fact(h, "compute units", "%" PRIu32 " at up to %" PRIu32 " MHz", choice->units, clock);
   h->fact(h, "device memory", "%" PRIu64 " bytes", choice->memory_bytes);
+  if (cl->clGetDeviceInfo(choice->device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache_bytes, &cache_bytes, NULL) ==
+          CL_SUCCESS &&
+      cache_bytes)
+    h->fact(h, "device cache bytes", "%" PRIu64, cache_bytes);
 }
 
 /* Bytes that the machine has to give, or UINT64_MAX. */

@@ -433,6 +433,20 @@ def test_above_within_noise_is_none(tmp_path):
     assert value["roofline"]["cells"][0]["share"]["value"] == pytest.approx(1.1) and value["errors"] == []
 
 
+@pytest.mark.parametrize("roof,array,cache,note", [
+    ("bandwidth", "2097151", "1048576", "less than twice the device's cache (1.000 MiB)"), ("bandwidth", "2097152", "1048576", None),
+    ("bandwidth L2", "1048577", "1048576", "larger than the device's cache (1.000 MiB"), ("bandwidth L2", "1048576", "1048576", None),
+    ("bandwidth", None, "1048576", None), ("bandwidth", "4096", None, None), ("bandwidth", "4096", "much", None),
+])
+def test_an_array_where_its_roof_is_not(tmp_path, roof, array, cache, note):
+    """The backend's fact beside the workload's: neither knows of the other."""
+    facts = {key: text for key, text in (("roof", roof), ("array bytes", array), ("device cache bytes", cache)) if text}
+    value, text = report(write(tmp_path, [("top", "gpu", 1, {}, flat(1e3), {"facts": facts, "cost": {"bytes_read": 1e4}})]), "-m", "roofline")
+    found = value["roofline"]["roofs"][0]["note"]
+    assert note in found if note else found is None
+    assert text.count("!") == (2 if note else 0), "beside the roof, and before what is said of it"
+
+
 def test_roofline_refusals(tmp_path):
     value, text = report(roofs(tmp_path, 1e5, 1e4, 1e3, workers=4), "-m", "roofline")
     cell = value["roofline"]["cells"][0]

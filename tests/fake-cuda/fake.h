@@ -13,6 +13,7 @@
 #define FAKE_PARAM_BYTES 4096
 #define FAKE_EPOCH_NS UINT64_C(7000000000000000) /* the device's clock is that far from the host's */
 #define FAKE_CLOCK_KHZ 1500000
+#define FAKE_QUEUE 1024 /* operations that a stream takes before its callers wait */
 
 /* ---- Settings and faults ---- */
 typedef enum {
@@ -32,6 +33,8 @@ typedef enum {
   FAULT_CLOCK,
   FAULT_LOAD_WAITS,
   FAULT_VERSION,
+  FAULT_PINNED,
+  FAULT_TIMER_STEP,
   FAULTS
 } fake_fault_kind;
 
@@ -115,6 +118,7 @@ struct fake_module {
 typedef struct {
   fake_object object;
   fake_ops *ops;
+  int uploaded; /* of what can be launched */
 } fake_graph;
 
 typedef struct {

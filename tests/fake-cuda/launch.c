@@ -96,8 +96,9 @@ static uint64_t device_clock(void) {
   long long offset = 0;
   if (twin_offset)
     memcpy(&offset, (const void *)(uintptr_t)twin_offset->at, sizeof offset);
+  const uint64_t step = fake_fault_of(FAULT_TIMER_STEP)->value;
   read_ns = fake_now_ns();
-  return read_ns + FAKE_EPOCH_NS + (uint64_t)offset;
+  return (read_ns + FAKE_EPOCH_NS) / step * step + (uint64_t)offset;
 }
 
 /* At the rating, unless the setting `clock` says that the device is slowed down. At the moment of the last look at its

@@ -71,6 +71,14 @@ static int out_of_memory(const fake_context *context, uint64_t bytes) {
   return bytes > fake_device_memory() - context->used_bytes || (oom->set && context->used_bytes + bytes > oom->value);
 }
 
+/* Page-locked memory is the host's, and has an end of its own. */
+static int out_of_pinned(uint64_t bytes) {
+  const fake_fault *limit = fake_fault_of(FAULT_PINNED);
+  for (const fake_memory *memory = memories; memory; memory = memory->next)
+    bytes += memory->kind == MEM_PINNED ? memory->bytes : 0;
+  return limit->set && bytes > limit->value;
+}
+
 /* Device memory: PROT_NONE unless the device works just now. Host memory: there for both. */
 static int memory_map(fake_memory *memory) {
   if (memory->kind == MEM_DEVICE) {
@@ -98,7 +106,8 @@ CUresult fake_memory_new(fake_context *context, fake_memory_kind kind, uint64_t 
     return CUDA_ERROR_OUT_OF_MEMORY;
   *memory = (fake_memory){.kind = kind, .id = ++ids, .device = context->object.device, .bytes = bytes};
   memory->mapped_bytes = (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
-  if ((counts && out_of_memory(context, bytes)) || !memory_map(memory)) {
+  if ((counts && out_of_memory(context, bytes)) || (kind == MEM_PINNED && out_of_pinned(bytes)) ||
+      !memory_map(memory)) {
     free(memory);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }

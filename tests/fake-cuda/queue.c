@@ -55,8 +55,18 @@ fake_stream *fake_stream_of(fake_context *context, CUstream stream) {
   return fake_object_of(OF_STREAM, stream);
 }
 
+/* A stream's queue has an end: who enqueues more waits until its oldest operations are done, behind a kernel that holds
+ * the stream back for ever. */
+static void make_room(fake_context *context, fake_stream *stream) {
+  unsigned pending = 0;
+  for (const fake_op *op = stream->head; op; op = op->next)
+    pending++;
+  for (; pending >= FAKE_QUEUE && stream->head && !fake_fault_of(FAULT_SKIP_SYNC)->set; pending--)
+    if (fake_drain(context, stream, stream->head->id) != CUDA_SUCCESS)
+      return;
+}
+
 CUresult fake_enqueue(fake_context *context, fake_stream *stream, fake_op *op) {
-  (void)context;
   if (stream->capture) {
     fake_ops *capture = stream->capture;
     free(op->snapshot); /* a graph reads its source whenever it runs */
@@ -69,6 +79,7 @@ CUresult fake_enqueue(fake_context *context, fake_stream *stream, fake_op *op) {
     capture->tail = &op->next;
     return CUDA_SUCCESS;
   }
+  make_room(context, stream);
   *stream->tail = op;
   stream->tail = &op->next;
   return CUDA_SUCCESS;

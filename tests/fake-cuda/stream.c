@@ -363,6 +363,8 @@ FAKE_EXPORT CUresult cuGraphUpload(CUgraphExec name, CUstream on) {
   CUresult result = stream_get(&call, on, &stream);
   if (!result && !exec)
     result = CUDA_ERROR_INVALID_VALUE;
+  if (!result)
+    exec->uploaded = 1;
   return fake_leave(call, result, "exec=%u", exec ? exec->object.id : 0);
 }
 
@@ -374,6 +376,10 @@ FAKE_EXPORT CUresult cuGraphLaunch(CUgraphExec name, CUstream on) {
   CUresult result = stream_get(&call, on, &stream);
   if (!result && !exec)
     result = CUDA_ERROR_INVALID_VALUE;
+  if (!result && !exec->uploaded && fake_fault_of(FAULT_LOAD_WAITS)->set) {
+    result = fake_drain_all(call.context);
+    exec->uploaded = 1;
+  }
   if (!result) {
     fake_op *op = fake_op_new(OP_GRAPH, stream->object.device);
     op->ops = exec->ops;

@@ -366,6 +366,27 @@ static void test_host_function(void) {
   place_close(&p);
 }
 
+static void count_up(void *calls) {
+  ++*(int *)calls;
+}
+
+/* Nothing runs before somebody waits: but a queue has an end, and who enqueues more waits. */
+static void test_queue(void) {
+  enum { ROOM = 1024, MORE = 9 };
+  place p;
+  int calls = 0;
+  place_open(&p);
+  for (int k = 0; k < ROOM; k++)
+    OK(cu.cuLaunchHostFunc(p.stream, count_up, &calls));
+  g_assert_cmpint(calls, ==, 0);
+  for (int k = 0; k < MORE; k++)
+    OK(cu.cuLaunchHostFunc(p.stream, count_up, &calls));
+  g_assert_cmpint(calls, ==, MORE);
+  OK(cu.cuStreamSynchronize(p.stream));
+  g_assert_cmpint(calls, ==, ROOM + MORE);
+  place_close(&p);
+}
+
 static void test_graph(void) {
   place p;
   scaling s;
@@ -819,6 +840,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/fake-cuda/staging", test_staging);
   g_test_add_func("/fake-cuda/events", test_events);
   g_test_add_func("/fake-cuda/host-function", test_host_function);
+  g_test_add_func("/fake-cuda/queue", test_queue);
   g_test_add_func("/fake-cuda/graph", test_graph);
   g_test_add_func("/fake-cuda/kernels-made", test_made);
   g_test_add_func("/fake-cuda/kernels-compiled", test_compiled);

@@ -117,6 +117,8 @@ static const struct {
     [FAULT_CLOCK] = {"clock", 100},
     [FAULT_LOAD_WAITS] = {"load-waits", 1},
     [FAULT_VERSION] = {"version", FAKE_DRIVER_VERSION},
+    [FAULT_PINNED] = {"pinned", 0},
+    [FAULT_TIMER_STEP] = {"timer-step", 1},
 };
 static fake_fault faults[FAULTS];
 

@@ -52,6 +52,15 @@ def test_cubin(path):
     assert all(kernel.encode() in code for kernel in KERNELS[path])
 
 
+@pytest.mark.parametrize("architecture,naps", [(610, False), (700, True), (900, True)])
+def test_devices_before_volta_cannot_nap(architecture, naps):
+    """NVRTC 12 compiles for them, and they have no __nanosleep; NVRTC 13 does not know them, so the text is looked at."""
+    text = compilers.checked_text(FILES[NAMES.index("sleep")])
+    done = subprocess.run(["cc", "-E", "-P", "-x", "c", "-D__CUDACC_RTC__", f"-D__CUDA_ARCH__={architecture}", "-"], input=text, text=True,
+                          capture_output=True, check=True, timeout=60)
+    assert ("__nanosleep" in done.stdout) == naps
+
+
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_clang_as_opencl(path):
     accepted, said = skipping(compilers.opencl_clang, compilers.checked_text(path))

@@ -185,8 +185,12 @@ BH_FN uint64_t bh_clock_ns(void) {
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
   return (uint64_t)((long long)now + *(volatile long long *)&bh_clock_offset_ns);
 }
-/* About so long, at most a millisecond; for loops that look at the clock. */
+/* About so long, at most a millisecond; for loops that look at the clock. Before Volta a device cannot nap. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 700
+#define BH_NAP(ns) (void)(ns)
+#else
 #define BH_NAP(ns) __nanosleep((unsigned int)((ns) < 1000000 ? (ns) : 1000000))
+#endif
 #elif defined(BH_ON_TWIN)
 #define BH_HAS_CLOCK 1
 extern uint64_t bh_twin_clock_ns(void); /* the caller's */
