@@ -183,11 +183,13 @@ static void print_json(const BhPlugin *plugin, const GPtrArray *lines, const gui
 
 static void print_text(const BhPlugin *plugin, const GPtrArray *lines, const guint *counts) {
   static const char *const words[] = {"ok", "FAILED", "not tried"};
+  const char *said = NULL; /* one fault breaks many promises: its reason is read once */
   for (guint i = 0; i < lines->len; i++) {
     const Line *line = g_ptr_array_index(lines, i);
     printf("%-9s  %s\n", words[line->verdict], line->promise);
     if (line->why)
-      printf("             %s\n", line->why);
+      printf("             %s\n", g_strcmp0(line->why, said) ? line->why : "as above");
+    said = line->why ? line->why : said;
   }
   printf("%s: %u promises kept, %u broken, %u not tried\n", plugin->name, counts[KEPT], counts[BROKEN],
          counts[NOT_TRIED]);

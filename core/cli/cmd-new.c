@@ -68,6 +68,7 @@ int bh_cmd_new(int argc, char **argv) {
       {NULL}};
   g_autoptr(GOptionContext) context =
       g_option_context_new("workload|backend NAME - write a new plugin project, ready to build");
+  g_option_context_set_summary(context, "A workload's kernel, NAME.k.h, runs on processors, OpenCL and CUDA as it is.");
   g_option_context_add_main_entries(context, entries, NULL);
   GError *error = NULL;
   if (!g_option_context_parse(context, &argc, &argv, &error))

@@ -137,6 +137,39 @@ static gboolean check_variants(const bh_kernel *k, GError **error) {
   return TRUE;
 }
 
+/* The form REDUCE reads and writes one sum in use 0, whatever stands there. */
+static gboolean check_sum(const bh_problem *p, const bh_kernel *k, GError **error) {
+  const bh_region *r = &p->regions[k->uses[0].region];
+  const guint64 bytes = k->shape->sum_bytes;
+  if (bytes && (k->uses[0].role != BH_REDUCE || r->bytes != bytes))
+    REFUSE("kernel %s: the form REDUCE wants as use 0 a BH_REDUCE of %" G_GUINT64_FORMAT
+           " bytes, one sum; found region %s of %" G_GUINT64_FORMAT " bytes%s",
+           k->name, bytes, r->name, r->bytes, k->uses[0].role == BH_REDUCE ? "" : " in another role");
+  return TRUE;
+}
+
+/* What the macro in the kernel file says, against the table: where they differ the host would touch the wrong memory,
+ * and a device would refuse the arguments. */
+static gboolean check_kernel_file(const bh_problem *p, const bh_kernel *k, GError **error) {
+  if (!k->source || !k->shape->n_uses)
+    return TRUE;
+  if (k->shape->n_uses != k->n_uses)
+    REFUSE(
+        "kernel %s: its table has %u uses, its macro in the kernel file %u types: give one for each, in the same order",
+        k->name, k->n_uses, k->shape->n_uses);
+  if (!check_sum(p, k, error))
+    return FALSE;
+  for (guint u = 0; u < k->n_uses; u++) {
+    const gboolean reads = k->uses[u].role == BH_IN, is_const = (k->shape->read_only >> u & 1) != 0;
+    if (reads != is_const)
+      REFUSE("kernel %s: use %u, region %s, is %sBH_IN, but type %u of its macro in the kernel file is %sconst: types "
+             "stand "
+             "in the order of the uses, const for BH_IN and for no other role",
+             k->name, u, p->regions[k->uses[u].region].name, reads ? "" : "not ", u, is_const ? "" : "not ");
+  }
+  return TRUE;
+}
+
 static gboolean check_kernels(const bh_problem *p, GError **error) {
   for (guint i = 0; i < p->n_kernels; i++) {
     const bh_kernel *k = &p->kernels[i];
@@ -148,7 +181,8 @@ static gboolean check_kernels(const bh_problem *p, GError **error) {
       REFUSE("kernel %s has a source but no `entry`, `source_bytes` or `shape` (see benchhost/kernel.h)", k->name);
     if (k->program)
       REFUSE("kernel %s: `program` is the host's to set; give it in a variant", k->name);
-    if (!check_variants(k, error) || !check_uses(p, k->name, k->uses, k->n_uses, error))
+    if (!check_variants(k, error) || !check_uses(p, k->name, k->uses, k->n_uses, error) ||
+        !check_kernel_file(p, k, error))
       return FALSE;
   }
   return TRUE;
@@ -162,6 +196,9 @@ static gboolean check_loops(const bh_problem *p, GError **error) {
     if (l->params_bytes && !l->params)
       REFUSE("loop %u: params_bytes is %u but `params` is NULL", i, l->params_bytes);
     const bh_kernel *k = &p->kernels[l->kernel];
+    if (k->source && k->shape->n_uses && k->shape->params_bytes != l->params_bytes)
+      REFUSE("loop %u: `params_bytes` is %u, but the parameters of kernel %s in the kernel file have %u", i,
+             l->params_bytes, k->name, k->shape->params_bytes);
     for (guint u = 0; u < k->n_uses; u++) {
       const bh_use *use = &k->uses[u];
       const bh_region *r = &p->regions[use->region];

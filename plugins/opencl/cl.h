@@ -56,6 +56,7 @@ typedef struct _cl_event *cl_event;
 #define CL_PROGRAM_BUILD_LOG                        0x1183
 #define CL_KERNEL_WORK_GROUP_SIZE                   0x11B0
 #define CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE 0x11B3
+#define CL_EVENT_COMMAND_EXECUTION_STATUS           0x11D3
 #define CL_PROFILING_COMMAND_START                  0x1282
 #define CL_PROFILING_COMMAND_END                    0x1283
 
@@ -106,6 +107,7 @@ typedef struct _cl_event *cl_event;
   X(int32_t, clSetUserEventStatus, (cl_event, int32_t))                                                                \
   X(int32_t, clSetEventCallback, (cl_event, int32_t, void (*)(cl_event, int32_t, void *), void *))                     \
   X(int32_t, clReleaseEvent, (cl_event))                                                                               \
+  X(int32_t, clGetEventInfo, (cl_event, uint32_t, size_t, void *, size_t *))                                           \
   X(int32_t, clGetEventProfilingInfo, (cl_event, uint32_t, size_t, void *, size_t *))                                  \
   X(int32_t, clFlush, (cl_command_queue))                                                                              \
   X(int32_t, clFinish, (cl_command_queue))

@@ -205,9 +205,8 @@ bh_status ocl_launch(dev_lane *lane, const dev_code *code, dev_shape shape, cons
   for (uint32_t i = 0; i < n && status == BH_OK; i++)
     status = set_argument(lane, code, i, &arguments[i], &parts[i]);
   if (status == BH_OK) {
-    int32_t error = lane->cl->clEnqueueNDRangeKernel(lane->queue, code->kernel, 1, NULL, &all, &lanes, 0, NULL,
-                                                     ocl_event(lane, &own));
-    status = ocl_enqueued(lane, "clEnqueueNDRangeKernel", error, &own);
+    int32_t error = lane->cl->clEnqueueNDRangeKernel(lane->queue, code->kernel, 1, NULL, &all, &lanes, 0, NULL, &own);
+    status = ocl_enqueued(lane, "clEnqueueNDRangeKernel", error, own);
   }
   for (uint32_t i = 0; i < n; i++)
     if (parts[i])

@@ -59,18 +59,18 @@ bh_status ocl_upload(dev_lane *lane, dev_memory *memory, uint64_t offset, const 
   cl_event own = NULL;
   if (!bytes)
     return BH_OK;
-  int32_t error = lane->cl->clEnqueueWriteBuffer(lane->queue, memory->buffer, CL_TRUE, offset, bytes, from, 0, NULL,
-                                                 ocl_event(lane, &own));
-  return ocl_enqueued(lane, "clEnqueueWriteBuffer", error, &own);
+  int32_t error =
+      lane->cl->clEnqueueWriteBuffer(lane->queue, memory->buffer, CL_TRUE, offset, bytes, from, 0, NULL, &own);
+  return ocl_enqueued(lane, "clEnqueueWriteBuffer", error, own);
 }
 
 bh_status ocl_download(dev_lane *lane, const dev_memory *memory, uint64_t offset, void *into, uint64_t bytes) {
   cl_event own = NULL;
   if (!bytes)
     return BH_OK;
-  int32_t error = lane->cl->clEnqueueReadBuffer(lane->queue, memory->buffer, CL_FALSE, offset, bytes, into, 0, NULL,
-                                                ocl_event(lane, &own));
-  return ocl_enqueued(lane, "clEnqueueReadBuffer", error, &own);
+  int32_t error =
+      lane->cl->clEnqueueReadBuffer(lane->queue, memory->buffer, CL_FALSE, offset, bytes, into, 0, NULL, &own);
+  return ocl_enqueued(lane, "clEnqueueReadBuffer", error, own);
 }
 
 /* A pattern must fill the range exactly: a cut last word goes on its own. */
@@ -79,9 +79,9 @@ bh_status ocl_fill(dev_lane *lane, dev_memory *memory, uint64_t offset, uint64_t
   cl_event own = NULL;
   bh_status status = BH_OK;
   if (whole) {
-    int32_t error = lane->cl->clEnqueueFillBuffer(lane->queue, memory->buffer, &word, sizeof word, offset, whole, 0,
-                                                  NULL, ocl_event(lane, &own));
-    status = ocl_enqueued(lane, "clEnqueueFillBuffer", error, &own);
+    int32_t error =
+        lane->cl->clEnqueueFillBuffer(lane->queue, memory->buffer, &word, sizeof word, offset, whole, 0, NULL, &own);
+    status = ocl_enqueued(lane, "clEnqueueFillBuffer", error, own);
   }
   return status == BH_OK ? ocl_upload(lane, memory, offset + whole, &word, bytes - whole) : status;
 }
@@ -92,8 +92,8 @@ bh_status ocl_copy(dev_lane *lane, dev_memory *to, uint64_t to_offset, const dev
   if (!bytes)
     return BH_OK;
   int32_t error = lane->cl->clEnqueueCopyBuffer(lane->queue, from->buffer, to->buffer, from_offset, to_offset, bytes, 0,
-                                                NULL, ocl_event(lane, &own));
-  return ocl_enqueued(lane, "clEnqueueCopyBuffer", error, &own);
+                                                NULL, &own);
+  return ocl_enqueued(lane, "clEnqueueCopyBuffer", error, own);
 }
 
 /* ---- Page-locked host memory: a mapped buffer of the driver's own; where the device sees the host's memory anyway,

@@ -78,10 +78,7 @@ static void lane_close(dev_lane *lane) {
     return;
   if (lane->queue)
     lane->cl->clFinish(lane->queue);
-  if (lane->first)
-    lane->cl->clReleaseEvent(lane->first);
-  if (lane->last)
-    lane->cl->clReleaseEvent(lane->last);
+  ocl_queue_close(lane);
   ocl_memory_close(lane);
   ocl_code_close(lane);
   if (lane->queue)

@@ -29,6 +29,7 @@ struct dev_code {
   size_t most_lanes, multiple; /* of a group; what lanes should be a multiple of */
   int owns_program;
 };
+typedef struct ocl_fate ocl_fate; /* queue.c's own */
 typedef struct ocl_pin ocl_pin;
 struct ocl_pin {
   ocl_pin *next;
@@ -45,7 +46,9 @@ struct dev_lane {
   uint32_t group_size, groups; /* options; 0: the driver's choice */
   int profile;
   int timing;           /* 1: inside a run, and profiled */
-  cl_event first, last; /* of the run */
+  cl_event first, last; /* of a profiled run's commands; last is NULL where there was one alone */
+  cl_event newest;      /* of all others; NULL while `last`, or `first`, is newer */
+  ocl_fate *fate;       /* NULL until a host function is a callback */
   dev_memory *memory;
   dev_code *codes;
   ocl_pin *pins;
@@ -89,10 +92,10 @@ void ocl_code_close(dev_lane *);
 
 /* ---- queue.c ---- */
 bh_status ocl_host_func(dev_lane *, void (*work)(void *arg), void *arg);
-bh_status ocl_finish(dev_lane *);
+bh_status ocl_finish(dev_lane *); /* also fails where a command failed and clFinish did not say so */
 bh_status ocl_run_begin(dev_lane *, uint32_t loop, int *ret_replayed);
 bh_status ocl_run_enqueued(dev_lane *, uint32_t loop);
 bh_status ocl_run_end(dev_lane *, uint32_t loop);
-/* Every command goes through here: where its event is wanted, and what became of it. */
-cl_event *ocl_event(dev_lane *, cl_event *own);
-bh_status ocl_enqueued(dev_lane *, const char *call, int32_t error, cl_event *event);
+/* What became of an enqueued command: `call` names it, `event` is its own and taken. */
+bh_status ocl_enqueued(dev_lane *, const char *call, int32_t error, cl_event event);
+void ocl_queue_close(dev_lane *);

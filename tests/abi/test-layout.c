@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The contract's structs as ABI 0.2 froze them on 64-bit machines: a change here means a new BH_ABI. */
-#include <benchhost/plugin.h>
+ * The contract's structs as ABI 0.3 froze them on 64-bit machines: a change here means a new BH_ABI. */
+#include <benchhost/device.h>
 #include <glib.h>
 #include <string.h>
 
@@ -14,26 +14,30 @@ static void test_head_is_first_for_ever(void) {
   g_assert_cmpint(memcmp("BHH1", &(guint32){GUINT32_TO_LE(BH_MAGIC)}, 4), ==, 0);
 }
 
-static void test_abi_0_2(void) {
+static void test_abi_0_3(void) {
   if (sizeof(void *) != 8) {
     g_test_skip("sizes are written down for 64-bit machines");
     return;
   }
-  g_assert_cmphex(BH_ABI, ==, 0x00000002);
+  g_assert_cmphex(BH_ABI, ==, 0x00000003);
   g_assert_cmpuint(sizeof(bh_plugin_info), ==, 64);
   g_assert_cmpuint(sizeof(bh_workload), ==, 56);
   g_assert_cmpuint(sizeof(bh_backend), ==, 88);
   g_assert_cmpuint(sizeof(bh_param), ==, 80);
   g_assert_cmpuint(sizeof(bh_value), ==, 40);
   g_assert_cmpuint(sizeof(bh_region), ==, 64);
-  g_assert_cmpuint(sizeof(bh_use), ==, 32);
+  g_assert_cmpuint(sizeof(bh_use), ==, 40);
   g_assert_cmpuint(sizeof(bh_kernel), ==, 96);
+  g_assert_cmpuint(sizeof(bh_kernel_shape), ==, 24);
   g_assert_cmpuint(sizeof(bh_loop), ==, 48);
   g_assert_cmpuint(sizeof(bh_args), ==, 32);
   g_assert_cmpuint(sizeof(bh_problem), ==, 128);
   g_assert_cmpuint(sizeof(bh_needs), ==, 40);
   g_assert_cmpuint(sizeof(bh_team), ==, 104);
   g_assert_cmpuint(sizeof(bh_host), ==, 112);
+  g_assert_cmpuint(sizeof(bh_program), ==, 48);
+  g_assert_cmpuint(sizeof(bh_footprint), ==, 16);
+  g_assert_cmpuint(sizeof(bh_device), ==, 160);
   AT(bh_backend, run_loop, 56);
   AT(bh_backend, close, 80);
   AT(bh_workload, verify, 40);
@@ -42,6 +46,6 @@ static void test_abi_0_2(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/abi/head", test_head_is_first_for_ever);
-  g_test_add_func("/abi/0.2", test_abi_0_2);
+  g_test_add_func("/abi/0.3", test_abi_0_3);
   return g_test_run();
 }

@@ -11,7 +11,7 @@ from plugins import fixture, processes_with, run
 REFUSED = {
     "wrong-magic": "wrong magic 0x12345678",
     "swapped-magic": "byte-swapped",
-    "wrong-abi": "built for benchhost ABI 0.3, this host speaks 0.2: rebuild it",
+    "wrong-abi": "built for benchhost ABI 0.4, this host speaks 0.3: rebuild it",
     "short-struct": "bh_plugin_info has 24 bytes",
     "huge-struct": "1048576 bytes, which cannot be",
     "lying-struct": "says that it has 4096 bytes but the object has",

@@ -157,6 +157,14 @@ def test_text_form():
     assert "broken" in result.stdout.splitlines()[-1]
 
 
+def test_a_reason_is_said_once():
+    """One fault breaks many promises."""
+    lines = run("check", fixture("bad-workload"), "--param", "where=kernel", "--param", "how=crash").stdout.splitlines()
+    reasons = [line.strip() for line in lines if line.startswith("   ")]
+    assert reasons[:2] == ["it crashed with SIGSEGV", "as above"]
+    assert not any(one == two != "as above" for one, two in zip(reasons, reasons[1:]))
+
+
 @pytest.mark.parametrize("arguments,expected", [
     ([], "give one plugin"),
     (["no-such-plugin"], "no plugin 'no-such-plugin'"),

@@ -122,6 +122,16 @@ def workers(calls):
 
 # ---- Every kernel ----
 
+def test_every_example(tmp_path):
+    """At reduced sizes: every cell ok and verified, or unsupported for a reason of the list, and none by another device."""
+    done = plugins.run("cuda", "--quick", "--workers", "1,2", "--output", tmp_path / "out", timeout=600,
+                       program=plugins.SOURCE / "tests" / "backends" / "examples-on", BENCHHOST_CUDA_DRIVER=DOUBLE,
+                       BENCHHOST_CACHE_DIR=tmp_path / "cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = [json.loads(line) for path in (tmp_path / "out").glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert {cell["facts"]["gpu 0"] for cell in cells if cell["type"] == "cell" and cell["status"] == "ok"} == {"Fake"}
+
+
 def test_every_kernel_is_ok(all_of_them):
     bad = [f"{c['label']}: {c['status']}: {c['reason']}" for c in all_of_them.cells if c["status"] != "ok"]
     assert not bad, "\n".join(bad)

@@ -43,6 +43,7 @@ REDUCED = {
     "benchhost check build/my-histogram.so": "--param n=1000",
     "benchhost check build/tally.so --with serial": "--param n=1000",
     "benchhost check build/tally.so": "--param n=1000",
+    "benchhost check build/tally.so --with opencl": "--param n=1000",
 }
 # What stands for a file that a page supposes.
 SMALL = """benchhost: 1
@@ -103,7 +104,7 @@ def reader(folder, document, installed):
         shutil.copytree(document.parent, folder, dirs_exist_ok=True)
         return installed
     if document.name in ("plugins.md", "benchhost-plugin.3"):
-        shutil.copy(SOURCE / "examples" / "plugin-workload" / "my-histogram.c", folder / "NAME.c")
+        shutil.copy(SOURCE / "examples" / "plugin-backend" / "my-threads.c", folder / "NAME.c")
         return installed
     for name in ("examples", "tools", "docs"):
         (folder / name).symlink_to(SOURCE / name)

@@ -6,36 +6,16 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
 BENCHHOST = pathlib.Path(os.environ["BENCHHOST"]).resolve()
-EXAMPLES = pathlib.Path(os.environ["SOURCE_ROOT"]).resolve() / "examples"
+SOURCE = pathlib.Path(os.environ["SOURCE_ROOT"]).resolve()
+sys.path.insert(0, str(SOURCE / "tests" / "backends"))
+import examples_on  # noqa: E402
+from examples_on import EXAMPLES, names  # noqa: E402
 
-# Fewer samples for all. Parameters per example: what makes its published size a few milliseconds.
-QUICK = ["measure.rounds=1", "measure.min_samples=1", "measure.max_samples=2", "measure.warmup=0s", "measure.max_time=50ms"]
-REDUCED = {
-    "collectives": ["collectives.repeats=20"],
-    "commands": ["command.items=2"],
-    "counters": ["prime.n=500", "chunk-mean.elements=10007"],
-    "crossover": ["prime.n=3"],
-    "devices": ["prime.n=500", "chunk-mean.elements=10007", "chunk-mean.chunks=100", "squares.size=50"],
-    "e5-cpu-equal": ["prime.n=100"],
-    "e5-cpu-variable": ["prime.n=2000"],
-    "e5-file-large": ["files.count=7"],
-    "e5-file-small": ["files.count=7"],
-    "e5-io-latency": ["sleep.items=6", "sleep.duration=1ms"],
-    "e5-memory": ["memory.items=3", "memory.bytes=100 kB"],
-    "e5-serialisation": ["chunk-mean.elements=10007", "chunk-mean.chunks=100"],
-    "metg": ["squares.draws=[1, 16, 256]"],
-    "pools": ["files.count=5", "collectives.repeats=10", "squares.size=100", "chunk-mean.elements=10007", "prime.n=500",
-              "command.items=2", "sleep.items=4"],
-    "quickstart": ["prime.n=500", "chunk-mean.elements=10007"],
-    "roofline": ["peaks.bytes=1MB", "peaks.items=20", "chunk-mean.elements=10007", "chunk-mean.chunks=100", "squares.size=300"],
-    "scaling": ["sleep.items=12", "squares.size=300"],
-    "sleep-scaling": ["sleep.items=9", "sleep.duration=1ms"],
-    "squares": ["squares.size=300"],
-}
 # What a machine without devices says of them: nothing else may keep a cell from running.
 ABSENT = {
     "cuda": r"no driver \(.*\)|the driver is the toolkit's stub|no device \(CUDA_ERROR_NO_DEVICE\)|no NVRTC \(.*\)",
@@ -43,21 +23,13 @@ ABSENT = {
 }
 
 
-def names():
-    return sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-
-
 def test_every_example_is_tested():
-    assert names() == sorted(REDUCED), "an example without reduced sizes here, or the reverse"
+    assert names() == sorted(examples_on.REDUCED), "an example without reduced sizes in examples_on.py, or the reverse"
 
 
-def cells(name, tmp_path, quick=True, params=()):
+def cells(name, tmp_path):
     journal = tmp_path / "journal.jsonl"
-    command = [BENCHHOST, "run", EXAMPLES / f"{name}.yaml", "--output", journal]
-    for value in QUICK if quick else []:
-        command += ["--set", value]
-    for value in params:
-        command += ["--param", value]
+    command = [BENCHHOST, "run", EXAMPLES / f"{name}.yaml", "--output", journal, *examples_on.quick(name)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
@@ -69,7 +41,7 @@ def cells(name, tmp_path, quick=True, params=()):
 
 @pytest.mark.parametrize("name", names())
 def test_example(name, tmp_path):
-    for cell in cells(name, tmp_path, params=REDUCED[name]):
+    for cell in cells(name, tmp_path):
         if cell["status"] == "skipped" and re.match(ABSENT.get(cell["backend"], r"(?!)"), cell["reason"]):
             continue
         assert cell["status"] == "ok", f"{cell['label']}: {cell['status']}: {cell['reason']}"
@@ -90,7 +62,7 @@ def test_pools_cover_everything(tmp_path):
     build, root = BENCHHOST.parent, EXAMPLES.parent
     built = {kind: {p.name for p in (root / kind).iterdir() if (build / kind / p.name / f"{p.name}.so").exists()}
              for kind in ("workloads", "plugins")}
-    found = cells("pools", tmp_path, params=REDUCED["pools"])
+    found = cells("pools", tmp_path)
     pairs = {(cell["workload"], cell["backend"]) for cell in found}
     assert {w for w, _ in pairs} >= {"noop", "sleep", "prime", "files", "memory", "chunk-mean", "squares", "collectives", "command"}
     for backend in {"serial", "pthread", "fork", "openmp"} & built["plugins"]:

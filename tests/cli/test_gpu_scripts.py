@@ -56,8 +56,8 @@ def test_every_command_can_be_planned(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     planned = rows(done)
     assert {result for result, _ in planned.values()} == {"planned"}, planned
-    assert {"cuda", "driver", "isolated", "launches", "example-quickstart", "example-e5-memory"} <= set(planned)
-    for command in ("benchhost peaks -b cuda", "beside_torch.py", "compute-sanitizer --target-processes all --tool racecheck"):
+    assert {"cuda", "driver", "isolated", "launches"} <= set(planned)
+    for command in ("examples-on cuda quickstart", "examples-on cuda e5-memory", "benchhost peaks -b cuda", "beside_torch.py", "compute-sanitizer --target-processes all --tool racecheck"):
         assert command in done.stdout
     assert not (tmp_path / "out" / "summary.md").exists()
 

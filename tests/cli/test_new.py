@@ -17,7 +17,7 @@ def test_writes_the_example_under_its_name(tmp_path, kind, example):
     expected = {p.name.replace(example, "tally-2"): p.read_text().replace(example, "tally-2") for p in source.iterdir()
                 if p.is_file()}
     assert {p.name: p.read_text() for p in folder.iterdir()} == expected
-    assert "tally-2.c" in expected
+    assert "tally-2.c" in expected and ("tally-2.k.h" in expected) == (kind == "workload")
     assert f"benchhost check build/tally-2.so" in result.stdout
 
 

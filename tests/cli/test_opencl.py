@@ -7,24 +7,19 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
-from test_examples import QUICK, REDUCED
 
 BENCHHOST = pathlib.Path(os.environ["BENCHHOST"]).resolve()
 SOURCE = pathlib.Path(os.environ["SOURCE_ROOT"]).resolve()
-EXAMPLES = SOURCE / "examples"
+sys.path.insert(0, str(SOURCE / "tests" / "backends"))
+import examples_on  # noqa: E402
+
 ICD = "/etc/OpenCL/vendors/pocl.icd"
 OCLGRIND = glob.glob("/usr/lib/oclgrind/liboclgrind-rt-icd.so") + glob.glob("/usr/lib/*/oclgrind/liboclgrind-rt-icd.so")
 NO_PLATFORM = "no OpenCL platform (install an ICD, such as pocl-opencl-icd)"
-
-# What cannot run, and why: the list of plugins/opencl/README.md says the same.
-UNSUPPORTED = [
-    (r"command .*", r"kernel 'command' has no code for devices"),
-    (r".* variant=(simd|avx512)", r"no kernel has a variant '(simd|avx512)' for opencl backends; there are: .*"),
-    (r"collectives op=pingpong .* workers=1", r"the team needs at least 2 members, but there are 1 workers"),
-]
 
 
 @pytest.fixture(name="pocl")
@@ -34,12 +29,12 @@ def fixture_pocl():
     return {**os.environ, "OCL_ICD_VENDORS": ICD}
 
 
-def run_matrix(folder, matrix, env, params=(), quick=True):
+def run_matrix(folder, matrix, env, params=()):
     """-> the cells of a matrix given as an object."""
     path, journal = folder / "matrix.yaml", folder / "journal.jsonl"
     path.write_text(yaml.safe_dump(matrix))
     command = [BENCHHOST, "run", path, "--output", journal]
-    for value in QUICK if quick else []:
+    for value in examples_on.QUICK:
         command += ["--set", value]
     for value in params:
         command += ["--param", value]
@@ -50,31 +45,75 @@ def run_matrix(folder, matrix, env, params=(), quick=True):
     return cells
 
 
-def example(name):
-    matrix = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
-    for key in "baseline", "exclude":
-        matrix.pop(key, None)
-    matrix["backends"] = [{"opencl": {"workers": [1, 2]}}]
-    return matrix
+# ---- Examples ----
+
+def examples_on_opencl(env, *arguments):
+    return subprocess.run([SOURCE / "tests" / "backends" / "examples-on", "opencl", "--quick", *map(str, arguments)], capture_output=True,
+                          text=True, timeout=600, check=False, env=env)
 
 
-def expected_status(cell):
-    for label, reason in UNSUPPORTED:
-        if re.match(label, cell["label"].replace(" |", "")):
-            return "unsupported", reason
-    return "ok", None
-
-
-@pytest.mark.parametrize("name", sorted(REDUCED))
+@pytest.mark.parametrize("name", examples_on.names())
 def test_example(name, tmp_path, pocl):
-    for cell in run_matrix(tmp_path, example(name), pocl, REDUCED[name]):
-        status, reason = expected_status(cell)
-        assert cell["status"] == status, f"{cell['label']}: {cell['status']}: {cell['reason']}"
-        if status == "ok":
-            assert cell["phases_ns"]["verify"] > 0, f"{cell['label']}: not verified"
-        else:
-            assert re.fullmatch(reason, cell["reason"])
+    """Every cell is ok and verified, or unsupported for a reason of the list."""
+    done = examples_on_opencl(pocl, "--workers", "1,2", "--output", tmp_path, name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^{name} +[1-9]", done.stdout, re.M), done.stdout
 
+
+def test_the_list_of_what_cannot_run_is_the_manuals():
+    """In the README: one bullet for each, in its order, whose last literal is the reason."""
+    text = (SOURCE / "plugins" / "opencl" / "README.md").read_text()
+    section = text.split("## What cannot run on it\n")[1].split("\nBeyond the examples")[0]
+    bullets = re.findall(r"^- (.*(?:\n  .*)*)", section, re.M)
+    expected = examples_on.cannot_run("opencl")
+    assert len(bullets) == len(expected)
+    for bullet, (_, reason) in zip(bullets, expected):
+        assert re.fullmatch(reason, re.findall(r"`([^`]+)`", bullet)[-1]), bullet
+
+
+def test_a_cell_that_cannot_run_is_told(tmp_path):
+    """With no platform what is not `unsupported` is `skipped`: that is not on the list."""
+    done = examples_on_opencl({**os.environ, "OCL_ICD_VENDORS": str(tmp_path)}, "squares")
+    assert done.returncode == 1
+    assert re.search(r"^squares .* opencl +skipped +- +-  <-- not ok$", done.stdout, re.M), done.stdout
+    assert re.search(r"^squares +2 +0 +1 +1 ", done.stdout, re.M)
+    assert "1 not as it should be" in done.stdout
+
+
+@pytest.mark.parametrize("change,fine", [
+    ({}, True),
+    ({"phases_ns": {"verify": 0}}, False),
+    ({"status": "wrong", "reason": "item 3"}, False),
+    ({"status": "unsupported", "reason": "kernel 'command' has no code for devices"}, False),
+    ({"status": "unsupported", "reason": "kernel 'command' has no code for devices", "label": "command argv=true | opencl"}, True),
+    ({"status": "unsupported", "reason": "another reason", "label": "command argv=true | opencl"}, False),
+])
+def test_one_bad_round_is_a_bad_cell(change, fine):
+    good = {"id": "1", "label": "prime n=3 | opencl", "backend": "opencl", "status": "ok", "reason": None,
+            "phases_ns": {"verify": 5}, "steady": {"median_ns": 2}}
+    (row,) = examples_on.merged([good, {**good, **change}])
+    assert row[-1] == fine
+    assert row[1:4] == (change.get("status", "ok"), change.get("reason"), fine and not change)
+
+
+def test_patterns_follow_the_backend():
+    """What names other backends goes, what names this one or none stays."""
+    assert "baseline" not in examples_on.matrix("pools", "opencl") and "exclude" not in examples_on.matrix("pools", "opencl")
+    on_fork = examples_on.matrix("pools", "fork", [2])
+    assert on_fork["exclude"] == [{"workload": "collectives", "backend": "fork", "transport": "pipe"}]
+    assert on_fork["backends"] == [{"fork": {"workers": [2]}}] and examples_on.matrix("pools", "serial")["baseline"] == "serial"
+    assert examples_on.matrix("squares", "cuda", [1, 2])["backends"] == [{"cuda": {"streams": [1, 2]}}]
+
+
+def test_every_workload_of_an_example_has_a_portable_cell():
+    for name in examples_on.names():
+        for entry in examples_on.matrix(name, "opencl")["workloads"]:
+            params = next(iter(entry.values()))
+            assert "portable" in params.get("variant", "portable"), f"{name}: {entry}"
+    assert {"squares": {"size": 20000, "variant": ["simd", "portable"]}} in examples_on.matrix("scaling", "opencl")["workloads"]
+
+
+# ---- Cells of their own ----
 
 def small(**options):
     return {"benchhost": 1, "name": "small", "seed": 3, "workloads": [{"prime": {"n": 200, "cost": "variable"}}],

@@ -243,7 +243,7 @@ static void test_host_func(void) {
 
 /* ---- Kernels ---- */
 
-static const bh_kernel_shape groups_of_64 = {BH_BY_GROUP, 64};
+static const bh_kernel_shape groups_of_64 = {.by = BH_BY_GROUP, .lanes = 64};
 
 static void test_launch(void) {
   dev_lane *lane = lane_opened();

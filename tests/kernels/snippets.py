@@ -147,6 +147,8 @@ ROWS = {
     "opencl-names": Row(item("  double half = 0.5 * (double)i; // HERE\n  out[i] = half;\n"), item("  double middle = 0.5 * (double)i;\n  out[i] = middle;\n")),
     "opencl-names-global": Row(item("  uint64_t global = i; // HERE\n  out[i] = (double)global;\n"), item("  uint64_t at = i;\n  out[i] = (double)at;\n")),
     "cpp-names": Row(item("  double new = 0.5 * (double)i; // HERE\n  out[i] = new;\n"), item("  double fresh = 0.5 * (double)i;\n  out[i] = fresh;\n")),
+    "device-functions": Row(item("  out[i] = max((double)i, 3.0);\n", "BH_FN double max(double a, double b) { // HERE\n  return a > b ? a : b;\n}\n"),
+                            item("  out[i] = larger((double)i, 3.0);\n", "BH_FN double larger(double a, double b) {\n  return a > b ? a : b;\n}\n")),
     "cpp-names-class": Row(item("  uint64_t class = i % 3; // HERE\n  out[i] = (double)class;\n"), item("  uint64_t kind = i % 3;\n  out[i] = (double)kind;\n")),
 }
 # Where the kernel's parameters are not bh_no_params: what is passed (of the host's layout; all bytes that are not named are 0).

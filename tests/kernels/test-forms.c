@@ -386,6 +386,19 @@ static void add(const Kernel *k, const void *its_params, gsize params_bytes, Tri
   }
 }
 
+/* What the host holds a workload's tables against. */
+static void test_shapes(void) {
+  for (guint i = 0; i < G_N_ELEMENTS(kernels); i++) {
+    const Kernel *k = &kernels[i];
+    g_assert_cmpuint(k->shape->n_uses, ==, k->uses);
+    g_assert_cmphex(k->shape->read_only, ==, (1u << k->uses) - 2); /* all but the first */
+    g_assert_cmpuint(k->shape->params_bytes, ==, sizeof(forms_params));
+    g_assert_cmpuint(k->shape->sum_bytes, ==, k->form == F_REDUCE ? sizeof(forms_sum) : 0);
+  }
+  g_assert_cmpuint(randoms_shape.params_bytes, ==, 0);
+  g_assert_cmphex(private_items_shape.read_only, ==, 0);
+}
+
 int main(int argc, char **argv) {
   static const Trial numbers[] = {try_random, try_doubles, try_floats, try_bits};
   int status;
@@ -398,6 +411,7 @@ int main(int argc, char **argv) {
     add(&private_kernels[k], &params, sizeof params, try_private);
   for (guint k = 0; k < G_N_ELEMENTS(number_kernels); k++)
     add(&number_kernels[k], &no_params, sizeof no_params, numbers[k]);
+  g_test_add_func("/forms/shapes", test_shapes);
   status = g_test_run();
   forms_opencl_close();
   return status;

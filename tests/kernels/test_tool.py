@@ -166,6 +166,28 @@ def test_array_is_the_text(tmp_path):
     assert "static const char other[] =" in tool("--name", "other", tmp_path / "some-name.k.h").stdout
 
 
+def test_lines_of_the_text_say_where_they_are_from(tmp_path):
+    """What a device's compiler says is then about the author's files, wherever they were built."""
+    (tmp_path / "own.h").write_text("\n\n#define FAR(x) \\\n  ((x) + \\\n   1)\n")
+    kernel = tmp_path / "k.k.h"
+    kernel.write_text('#include "own.h"\n/* a\n   comment */\n' + body("  out[i] = FAR(i);\n" + "\n" * 20 + "  out[i] += 1;\n"))
+    text = tool("--text", kernel).stdout
+    assert str(tmp_path) not in text
+    files = {"k.k.h": kernel, "own.h": tmp_path / "own.h", **{f"benchhost/{n}.h": compilers.HEADERS / f"benchhost/{n}.h" for n in ("kernel", "random")}}
+    lines = {name: path.read_text().splitlines() for name, path in files.items()}
+    seen, file, number = set(), None, 0
+    for line in text.splitlines():
+        place = re.fullmatch(r'#line (\d+) "(.*)"', line)
+        if place:
+            file, number = place[2], int(place[1])
+            continue
+        if line:
+            assert lines[file][number - 1].startswith(line.split("/*")[0].rstrip()[:20]), (file, number, line)
+            seen.add((file, number))
+        number += 1
+    assert {("own.h", 3), ("own.h", 5), ("k.k.h", len(lines["k.k.h"])), ("benchhost/kernel.h", len(lines["benchhost/kernel.h"]))} <= seen
+
+
 def test_headers_that_it_is_made_of(tmp_path):
     """For make and ninja: a text of old headers would compute something else than the host's code."""
     folder = tmp_path / "a $ folder"
@@ -333,6 +355,95 @@ def test_local_memory_of_a_groups_kernel(tmp_path):
     assert "BH_GLOBAL" in check(tmp_path, GROUPS.format(l="BH_LOCAL ", g="BH_LOCAL "))[0][1]
 
 
+# ---- a kernel's macro and its phases ----
+
+MACROS = HEAD + """typedef struct {
+  uint32_t n;
+} sum_params;
+BH_FN void copy_item(uint64_t i, BH_GLOBAL const float *from, BH_GLOBAL double *to, sum_params p) {
+  to[i] = from[i] * p.n;
+}
+BH_ITEMS_KERNEL2(copy, copy_item, sum_params, const float, double)
+#define TILE 8
+#define LANES (TILE * TILE)
+BH_FN void turn_body(uint64_t i, BH_LOCAL float *tile, BH_GLOBAL const float *from, BH_GLOBAL float *to, bh_no_params p) {
+  BH_PRIVATE(float, kept, LANES);
+  BH_UNUSED(p);
+  BH_LANES(t, LANES)
+  BH_OF(kept, t) = 2;
+  tile[t] = from[i * LANES + t];
+  BH_SYNC
+  for (uint32_t k = 1; k < 8; k *= 2) {
+    BH_LANES(t, LANES)
+    float mine = tile[t ^ k];
+    mine++;
+    if (t > k)
+      BH_OF(kept, t) += mine;
+    BH_SYNC
+  }
+  BH_LANES(t, LANES) to[i * LANES + t] = BH_OF(kept, t); BH_SYNC
+}
+BH_GROUPS_KERNEL2(turn, turn_body, LANES, float, LANES, bh_no_params, const float, float)
+"""
+MISTAKES = {  # (what is replaced, by what) -> (line, message)
+    ("copy, copy_item", "copy, copy_itm"): (8, "'copy_itm' is no function of this file: write it before BH_ITEMS_KERNEL2, marked BH_FN"),
+    ("const float, double)", "const double, double)"): (
+        8, "type 'const double' of 'copy': 'from' of 'copy_item' is 'const float': types stand in the order of the function's parameters"),
+    ("const float, double)", "double, const float)"): (8, "type 'double' of 'copy': 'from' of 'copy_item' is 'const float': types stand"),
+    ("copy_item, sum_params", "copy_item, bh_no_params"): (
+        8, "parameters 'bh_no_params' of 'copy': 'p' of 'copy_item' is 'sum_params': name the same struct"),
+    ("BH_ITEMS_KERNEL2", "BH_ITEMS_KERNEL3"): (8, "BH_ITEMS_KERNEL3 with 5 arguments: it takes 6: (NAME, ITEM, P, T0, T1, T2), one type"),
+    ("BH_ITEMS_KERNEL2", "BH_ITEMS_KERNEL7"): (8, "'BH_ITEMS_KERNEL7': a kernel has 1 to 6 uses"),
+    ("BH_ITEMS_KERNEL2(copy, copy_item", "BH_CHUNKS_KERNEL2(copy, copy_item"): (
+        5, "'copy_item' has 4 parameters: BH_CHUNKS_KERNEL2 in line 8 calls it with 5: (uint64_t begin, uint64_t end, const float *, double *, "
+           "sum_params)"),
+    ("KERNEL2(copy,", "KERNEL2(dot,"): (8, "'dot': it is a function of OpenCL C: choose another name"),
+    ("turn_body, LANES", "turn_body, 32"): (12, "BH_PRIVATE for 64 lanes: the kernel's macro says 32"),
+    ("LANES, float, LANES,", "LANES, float, 200 * LANES,"): (28, "51200 bytes of local memory: a group has 1 to 49152 on CUDA"),
+    ("tile[t] = from[i * LANES + t];\n  BH_SYNC\n", "tile[t] = from[i * LANES + t];\n"): (
+        18, "BH_LANES inside of the phase of line 14: end that one by BH_SYNC first"),
+    ("= BH_OF(kept, t); BH_SYNC", "= BH_OF(kept, t);"): (26, "BH_LANES without BH_SYNC: every phase ends in BH_SYNC"),
+    ("  BH_UNUSED(p);\n", "  tile[0] = 1;\n"): (13, "'tile[...]' is written outside of a phase: every lane would"),
+}
+
+
+def test_macros_and_phases_that_are_fine(tmp_path):
+    assert check(tmp_path, MACROS) == []
+    accepted, said = compilers.host("gcc", tmp_path / "k.k.h")
+    assert accepted, said
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m[1][:24].strip())
+def test_mistakes(tmp_path, mistake):
+    assert MACROS.count(mistake[0]) >= 1
+    line, message = MISTAKES[mistake]
+    found = check(tmp_path, MACROS.replace(*mistake, 1))
+    assert (found[0][0], found[0][1][:len(message)]) == (line, message)
+
+
+def test_a_variable_that_the_hosts_lanes_would_share(tmp_path):
+    text = MACROS.replace("BH_PRIVATE(float, kept, LANES);", "float kept = 0;").replace("BH_OF(kept, t)", "kept")
+    found = check(tmp_path, text)
+    assert [line for line, _ in found] == [15, 23]
+    assert found[0][1] == ("'kept' is written in a phase and declared outside of it: on the host all lanes share it: declare it by BH_PRIVATE(T, "
+                           "kept, LANES), name it BH_OF(kept, t)")
+
+
+def test_types_that_only_the_compiler_knows(tmp_path):
+    """An alias, a macro's name, functions that a macro makes: not for this tool to say."""
+    alias = MACROS.replace("BH_GLOBAL const float *from, BH_GLOBAL double *to, sum", "BH_GLOBAL const real *from, BH_GLOBAL WIDE *to, sum")
+    assert check(tmp_path, alias.replace("typedef", "typedef float real;\n#define WIDE double\ntypedef", 1)) == []
+    made = HEAD + """#define MAKE(NAME) \\
+  BH_FN void NAME(uint64_t i, BH_GLOBAL double *out, bh_no_params p) { \\
+    BH_UNUSED(p); \\
+    out[i] = 1; \\
+  }
+MAKE(one_item)
+BH_ITEMS_KERNEL1(one, one_item, bh_no_params, double)
+"""
+    assert check(tmp_path, made) == []
+
+
 def test_recursion_names_the_way(tmp_path):
     text = HEAD + "".join(f"BH_FN uint32_t {a}(uint32_t n) {{\n  return {b}(n);\n}}\n" for a, b in ("ab", "bc", "ca", "da"))
     found = check(tmp_path, text)
@@ -340,6 +451,6 @@ def test_recursion_names_the_way(tmp_path):
 
 
 def test_every_kernel_file_is_accepted():
-    for path in compilers.kernel_files():
+    for path in [*compilers.kernel_files(), *sorted(compilers.SOURCE.glob("examples/*/*.k.h"))]:
         done = tool("--check", path)
         assert (done.returncode, done.stderr) == (0, ""), path

@@ -412,7 +412,7 @@ static void add_init(Add *a, guint64 items, guint n_uses) {
                          {.name = "count", .role = BH_REDUCE, .dtype = BH_U64, .bytes = 8, .combine = add_words},
                          {.name = "own", .role = BH_SCRATCH, .dtype = BH_U64, .bytes = 64}},
              .uses = {{X, BH_IN, BH_BY_ITEM, 8}, {Y, BH_OUT, BH_BY_ITEM, 8}, {COUNT, BH_REDUCE}, {OWN, BH_SCRATCH}},
-             .shape = {BH_BY_LANE, 0},
+             .shape = {.by = BH_BY_LANE, .lanes = 0},
              .params = {5}};
   a->kernels[0] = (bh_kernel){.name = "add",
                               .source = "text",
@@ -546,7 +546,7 @@ static void test_reduce(void) {
   dev_close(state);
   start(1);
   world.groups = 3;
-  a.shape = (bh_kernel_shape){BH_BY_GROUP, 32};
+  a.shape = (bh_kernel_shape){.by = BH_BY_GROUP, .lanes = 32};
   g_assert_cmpint(live(&a, &state, view), ==, BH_OK);
   g_assert_cmpuint(view[COUNT][0], ==, 100 + 3 * 100 + 10); /* of each group */
   g_assert_nonnull(strstr(world.calls->str, "launch:3x32"));
@@ -583,7 +583,7 @@ static void test_parts_are_bounded(void) {
   world.free_bytes = G_GUINT64_CONSTANT(1) << 40;
   world.groups = 1000000;
   add_init(&a, 10, 3);
-  a.shape = (bh_kernel_shape){BH_BY_GROUP, 32};
+  a.shape = (bh_kernel_shape){.by = BH_BY_GROUP, .lanes = 32};
   a.regions[COUNT].bytes = 1 << 20;
   g_assert_cmpint(live(&a, &state, view), ==, BH_OK);
   g_assert_nonnull(strstr(world.calls->str, "launch:64x32["));

@@ -18,6 +18,7 @@ static struct {
   gint32 error;                 /* of the call that fails */
   const char *failed;
   guint works, finishes;
+  guint enqueued; /* calls when all of the run was enqueued */
   gboolean compiling;
 } world;
 
@@ -69,6 +70,7 @@ struct _cl_mem {
 };
 struct _cl_event {
   gint32 status;
+  guint made; /* calls before it */
 };
 struct _cl_program {
   int built;
@@ -97,11 +99,11 @@ static gint32 gone(void *old) {
   return CL_SUCCESS;
 }
 static gint32 commanded(const char *name, cl_event *event) {
-  gint32 error = called(name), none;
+  const gint32 error = called(name);
   if (error == CL_SUCCESS && event) {
-    const guint kept = world.n_calls;
-    *event = object(name, sizeof **event, &none);
-    world.n_calls = kept;
+    *event = g_new0(struct _cl_event, 1);
+    (*event)->made = world.n_calls;
+    world.live++;
   }
   return error;
 }
@@ -222,9 +224,9 @@ static int32_t enqueue_marker(cl_command_queue q, uint32_t n, const cl_event *wa
   return commanded("clEnqueueMarkerWithWaitList", event);
 }
 static int32_t enqueue_barrier(cl_command_queue q, uint32_t n, const cl_event *waits, cl_event *event) {
-  (void)q, (void)event;
+  (void)q;
   g_assert_true(n == 1 && waits[0]);
-  return called("clEnqueueBarrierWithWaitList");
+  return commanded("clEnqueueBarrierWithWaitList", event);
 }
 static cl_event create_event(cl_context c, int32_t *error) {
   (void)c;
@@ -255,9 +257,18 @@ static int32_t set_callback(cl_event event, int32_t type, void (*call)(cl_event,
 static int32_t release_event(cl_event event) {
   return gone(event);
 }
-static int32_t profiling(cl_event event, uint32_t what, size_t bytes, void *into, size_t *ret_bytes) {
+static gint32 last_status; /* of the queue's last command */
+static int32_t event_info(cl_event event, uint32_t what, size_t bytes, void *into, size_t *ret_bytes) {
   (void)event, (void)ret_bytes;
+  g_assert_cmpuint(what, ==, CL_EVENT_COMMAND_EXECUTION_STATUS);
+  g_assert_cmpuint(bytes, ==, 4);
+  *(gint32 *)into = last_status;
+  return called("clGetEventInfo");
+}
+static int32_t profiling(cl_event event, uint32_t what, size_t bytes, void *into, size_t *ret_bytes) {
+  (void)ret_bytes;
   g_assert_cmpuint(bytes, ==, 8);
+  g_assert_cmpuint(event->made, <, world.enqueued); /* what is fetched later is no part of the run */
   *(guint64 *)into = what == CL_PROFILING_COMMAND_END ? 25 : 20;
   return called("clGetEventProfilingInfo");
 }
@@ -300,6 +311,7 @@ static const ocl_functions table = {
     .clSetUserEventStatus = set_event,
     .clSetEventCallback = set_callback,
     .clReleaseEvent = release_event,
+    .clGetEventInfo = event_info,
     .clGetEventProfilingInfo = profiling,
     .clFlush = flush,
     .clFinish = finish,
@@ -307,14 +319,14 @@ static const ocl_functions table = {
 
 /* ---- A lane's life ---- */
 
-static const bh_kernel_shape by_lane = {BH_BY_LANE, 0};
+static const bh_kernel_shape by_lane = {.by = BH_BY_LANE, .lanes = 0};
 static const bh_kernel kernel = {.name = "k", .source = "text", .source_bytes = 4, .entry = "entry", .shape = &by_lane};
 
 static dev_lane begin(guint fail_at, gint32 error) {
   memset(&world, 0, sizeof world);
   world.fail_at = fail_at;
   world.error = error;
-  stream_status = CL_COMPLETE;
+  stream_status = last_status = CL_COMPLETE;
   return (dev_lane){
       .head = {&host, 0, 1},
       .cl = &table,
@@ -327,10 +339,7 @@ static dev_lane begin(guint fail_at, gint32 error) {
 static void end(dev_lane *lane) {
   world.fail_at = 0;
   finish(NULL);
-  if (lane->first)
-    release_event(lane->first);
-  if (lane->last)
-    release_event(lane->last);
+  ocl_queue_close(lane);
   ocl_memory_close(lane);
   ocl_code_close(lane);
   g_assert_cmpuint(world.live, ==, 0);
@@ -375,6 +384,9 @@ static bh_status run(dev_lane *lane) {
     status = ocl_download(lane, a, 0, bytes, sizeof bytes);
   if (status == BH_OK)
     status = ocl_run_enqueued(lane, 0);
+  world.enqueued = world.n_calls;
+  if (status == BH_OK)
+    status = ocl_download(lane, b, 0, bytes, sizeof bytes);
   if (status == BH_OK)
     status = ocl_finish(lane);
   return status == BH_OK ? ocl_run_end(lane, 0) : status;
@@ -425,16 +437,65 @@ static void test_late_memory(void) {
   end(&lane);
 }
 
-/* The stream failed before it came to a host function: that is not called, and what waits for it is told. */
+/* The stream failed before it came to a host function: that is not called, what waits for it is told, and the run fails
+ * whether or not the driver carries the failure on to what was enqueued behind it. */
 static void test_failed_stream(void) {
+  for (guint carried = 0; carried < 2; carried++) {
+    dev_lane lane = begin(0, 0);
+    g_assert_cmpint(ocl_host_func(&lane, work, &world), ==, BH_OK);
+    stream_status = CL_OUT_OF_RESOURCES;
+    last_status = carried ? -14 : CL_COMPLETE;
+    set_events = 0;
+    g_assert_cmpint(ocl_finish(&lane), ==, BH_FAIL);
+    g_assert_cmpstr(world.reason, ==, "the queue failed before a host function: CL_OUT_OF_RESOURCES (-5)");
+    g_assert_cmpuint(world.works, ==, 0);
+    g_assert_cmpuint(set_events, ==, 1);
+    end(&lane);
+  }
+}
+
+/* The callback of a queue that failed may come when the lane is closed. */
+static void test_late_callback(void) {
   dev_lane lane = begin(0, 0);
   g_assert_cmpint(ocl_host_func(&lane, work, &world), ==, BH_OK);
+  ocl_queue_close(&lane);
+  g_assert_null(lane.fate);
   stream_status = CL_OUT_OF_RESOURCES;
-  set_events = 0;
-  g_assert_cmpint(ocl_finish(&lane), ==, BH_OK);
+  end(&lane); /* calls it */
+  g_assert_null(waiting.call);
   g_assert_cmpuint(world.works, ==, 0);
-  g_assert_cmpuint(set_events, ==, 1);
-  end(&lane);
+}
+
+/* clFinish says nothing, the last command's status does: with the device's words, and figures where it is about memory.
+ */
+static void test_failed_command(void) {
+  const struct {
+    gint32 status;
+    bh_status expected;
+    const char *reason;
+  } cases[] = {
+      {CL_OUT_OF_RESOURCES, BH_FAIL, "the queue's last command failed: CL_OUT_OF_RESOURCES (-5)"},
+      {-9999, BH_FAIL, "the queue's last command failed: an error of the driver's own (-9999)"},
+      {CL_MEM_OBJECT_ALLOCATION_FAILURE, BH_OUT_OF_MEMORY,
+       "the queue's last command failed: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4): buffers of 256 bytes were made on a "
+       "device of 1000000"},
+  };
+  for (guint profile = 0; profile < 2; profile++)
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+      dev_lane lane = begin(0, 0);
+      dev_memory *memory = NULL;
+      lane.profile = (int)profile;
+      g_assert_cmpint(ocl_alloc(&lane, 256, &memory), ==, BH_OK);
+      g_assert_cmpint(ocl_finish(&lane), ==, BH_OK); /* nothing was enqueued yet */
+      g_assert_cmpint(ocl_run_begin(&lane, 0, NULL), ==, BH_OK);
+      g_assert_cmpint(ocl_fill(&lane, memory, 0, 7, 256), ==, BH_OK);
+      g_assert_cmpint(ocl_run_enqueued(&lane, 0), ==, BH_OK);
+      g_assert_cmpint(ocl_finish(&lane), ==, BH_OK);
+      last_status = cases[i].status;
+      g_assert_cmpint(ocl_finish(&lane), ==, cases[i].expected);
+      g_assert_cmpstr(world.reason, ==, cases[i].reason);
+      end(&lane);
+    }
 }
 
 /* What did not compile is tried again, not taken for compiled. */
@@ -455,6 +516,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/opencl-driver/every-failure", test_every_failure);
   g_test_add_func("/opencl-driver/late-memory", test_late_memory);
   g_test_add_func("/opencl-driver/failed-stream", test_failed_stream);
+  g_test_add_func("/opencl-driver/late-callback", test_late_callback);
+  g_test_add_func("/opencl-driver/failed-command", test_failed_command);
   g_test_add_func("/opencl-driver/failed-compile", test_failed_compile);
   return g_test_run();
 }

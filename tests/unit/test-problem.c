@@ -39,9 +39,10 @@ static bh_status setup(const bh_host *host, const bh_args *args, uint64_t items,
   (void)host, (void)args, (void)items, (void)ret_state;
   return BH_OK;
 }
-#define PROGRAM {.size = sizeof(bh_program), .prepare = prepare, .enqueue = enqueue, .finish = finish}
+#define PROGRAM                                                                                                        \
+  { .size = sizeof(bh_program), .prepare = prepare, .enqueue = enqueue, .finish = finish }
 static const bh_program for_cuda = PROGRAM, for_all = PROGRAM, instead = PROGRAM;
-static const bh_kernel_shape shape = {BH_BY_LANE, 0};
+static const bh_kernel_shape shape = {.by = BH_BY_LANE, .lanes = 0};
 
 typedef struct {
   bh_region regions[4];
@@ -73,8 +74,13 @@ static Fixture *fixture(void) {
       .loop = {.items = 10},
   };
   f.kernel = (bh_kernel){.name = "k", .host = chunk, .uses = f.uses, .n_uses = 4, .variants = f.variants};
-  f.problem = (bh_problem){.size = sizeof(bh_problem), .regions = f.regions, .kernels = &f.kernel, .loops = &f.loop,
-                           .n_regions = 4, .n_kernels = 1, .n_loops = 1};
+  f.problem = (bh_problem){.size = sizeof(bh_problem),
+                           .regions = f.regions,
+                           .kernels = &f.kernel,
+                           .loops = &f.loop,
+                           .n_regions = 4,
+                           .n_kernels = 1,
+                           .n_loops = 1};
   return &f;
 }
 
@@ -150,6 +156,42 @@ static void test_bad_variants(void) {
   BAD((f->variants[2].program = &f->program, f->program.finish = NULL), "`finish`");
 }
 
+/* What a kernel file's macro says must fit the table of uses and the loop. */
+static void test_bad_kernel_file(void) {
+  static bh_kernel_shape says;
+#define BAD_FILE(change, word)                                                                                         \
+  BAD((says = (bh_kernel_shape){.by = BH_BY_LANE, .n_uses = 4, .read_only = 1}, f->kernel.source = "text",             \
+       f->kernel.source_bytes = 4, f->kernel.entry = "k", f->kernel.shape = &says, change),                            \
+      word)
+  BAD_FILE(says.n_uses = 3, "table has 4 uses, its macro in the kernel file 3 types");
+  BAD_FILE(f->kernel.n_uses = 3, "table has 3 uses, its macro in the kernel file 4 types");
+  BAD_FILE(says.read_only = 3, "use 1, region out, is not BH_IN, but type 1 of its macro in the kernel file is const");
+  BAD_FILE(says.read_only = 0, "use 0, region in, is BH_IN, but type 0 of its macro in the kernel file is not const");
+  BAD_FILE(says.read_only = 1 << 2 | 1, "use 2, region sum, is not BH_IN");
+  BAD_FILE(says.params_bytes = 8, "`params_bytes` is 0, but the parameters of kernel k in the kernel file have 8");
+  BAD_FILE((f->loop.params = "abcd", f->loop.params_bytes = 4), "in the kernel file have 0");
+  BAD_FILE(says.sum_bytes = 8, "found region in of 800 bytes in another role");
+  BAD_FILE((says.sum_bytes = 16, says.read_only = 2, f->uses[0] = (bh_use){.region = 2, .role = BH_REDUCE},
+            f->uses[1] = (bh_use){.region = 0, .role = BH_IN}),
+           "a BH_REDUCE of 16 bytes, one sum; found region sum of 8 bytes");
+#undef BAD_FILE
+}
+
+static void test_good_kernel_file(void) {
+  const bh_kernel_shape says = {.by = BH_BY_LANE, .n_uses = 4, .read_only = 1, .params_bytes = 4};
+  const bh_kernel_shape silent = {.by = BH_BY_LANE, .lanes = 0};
+  const bh_kernel_shape *const fine[] = {&says, &silent}; /* written by hand: nothing is known */
+  for (guint i = 0; i < G_N_ELEMENTS(fine); i++) {
+    g_autoptr(GError) error = NULL;
+    Fixture *f = fixture();
+    f->kernel.source = "text", f->kernel.source_bytes = 4, f->kernel.entry = "k", f->kernel.shape = fine[i];
+    f->loop.params = "abcd", f->loop.params_bytes = 4;
+    g_autoptr(BhProblem) problem = bh_problem_new(&f->problem, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(problem);
+  }
+}
+
 static void test_footprint(void) {
   g_autoptr(BhProblem) problem = bh_problem_new(&fixture()->problem, NULL);
   const bh_needs threads = {.size = sizeof threads, .workers = 3, .host_bytes = 5};
@@ -210,8 +252,8 @@ static void test_choose(void) {
   }
 }
 
-/* A kernel whose portable code on devices is a program: on the host it stays its function; on devices it goes before the
- * source, so that what is called portable there is one thing. */
+/* A kernel whose portable code on devices is a program: on the host it stays its function; on devices it goes before
+ * the source, so that what is called portable there is one thing. */
 static void test_choose_portable_program(void) {
   const int cpus[] = {0};
   const BhArenaOptions options = {.cores = 1, .cpus_compact = cpus, .n_compact = 1, .cpus_spread = cpus, .n_spread = 1};
@@ -234,6 +276,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/problem/good", test_good);
   g_test_add_func("/problem/bad", test_bad);
   g_test_add_func("/problem/bad-variants", test_bad_variants);
+  g_test_add_func("/problem/bad-kernel-file", test_bad_kernel_file);
+  g_test_add_func("/problem/good-kernel-file", test_good_kernel_file);
   g_test_add_func("/problem/footprint", test_footprint);
   g_test_add_func("/problem/choose", test_choose);
   g_test_add_func("/problem/choose-portable-program", test_choose_portable_program);

@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) double chunk_mean_vector(const doub
   return sum / (double)n;
 }
 
-static const bh_kernel_shape chunk_mean_shape = {BH_BY_GROUP, CHUNK_MEAN_GROUP};
+static const bh_kernel_shape chunk_mean_shape = {.by = BH_BY_GROUP, .lanes = CHUNK_MEAN_GROUP};
 
 #else
 

@@ -10,6 +10,9 @@
 
 #define MEMORY_SAMPLES 1024
 #define MEMORY_GROUP 256 /* lanes that fill one array, on a device */
+/* Elements that lanes fill before they wait for each other: a device of CPU cores runs one lane after the other, and
+ * each would go through the whole array, a few bytes of a cache line at a time. This fits in a second-level cache. */
+#define MEMORY_BLOCK (MEMORY_GROUP * 64)
 
 typedef struct {
   uint64_t seed, bytes;
@@ -47,7 +50,7 @@ BH_FN void memory_fill(double *array, uint64_t count, uint64_t stream) {
     array[j] = bh_random_unit(stream, j);
 }
 
-static const bh_kernel_shape memory_arrays_shape = {BH_BY_GROUP, MEMORY_GROUP};
+static const bh_kernel_shape memory_arrays_shape = {.by = BH_BY_GROUP, .lanes = MEMORY_GROUP};
 
 #else
 
@@ -55,10 +58,13 @@ static const bh_kernel_shape memory_arrays_shape = {BH_BY_GROUP, MEMORY_GROUP};
 BH_FN void memory_group(uint64_t item, BH_LOCAL uint64_t *words, BH_GLOBAL memory_record *records,
                         BH_GLOBAL double *array, memory_params p) {
   const uint64_t count = p.bytes / sizeof(double), stream = bh_random_u64(p.seed, item);
-  BH_LANES(t, MEMORY_GROUP)
-  for (uint64_t j = t; j < count; j += MEMORY_GROUP)
-    array[j] = bh_random_unit(stream, j);
-  BH_SYNC
+  for (uint64_t block = 0; block < count; block += MEMORY_BLOCK) {
+    const uint64_t end = count - block < MEMORY_BLOCK ? count : block + MEMORY_BLOCK;
+    BH_LANES(t, MEMORY_GROUP)
+    for (uint64_t j = block + t; j < end; j += MEMORY_GROUP)
+      array[j] = bh_random_unit(stream, j);
+    BH_SYNC
+  }
   BH_LANES(t, MEMORY_GROUP)
   for (uint64_t k = t; k < MEMORY_SAMPLES; k += MEMORY_GROUP)
     words[k] = memory_word(array[memory_position(count, stream, k)], k);

@@ -35,7 +35,7 @@ BH_FN double peaks_item_start(uint64_t seed, uint64_t item) {
 #define PEAKS_GROUP 64 /* lanes; divides all of the above */
 
 #if defined(BH_ON_HOST)
-static const bh_kernel_shape peaks_shape = {BH_BY_GROUP, PEAKS_GROUP};
+static const bh_kernel_shape peaks_shape = {.by = BH_BY_GROUP, .lanes = PEAKS_GROUP};
 
 #else
 

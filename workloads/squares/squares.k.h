@@ -61,7 +61,7 @@ static inline __attribute__((always_inline)) float squares_item(uint64_t item, u
   }
   return (float)(sum * SQUARES_SCALE);
 }
-static const bh_kernel_shape squares_shape = {BH_BY_GROUP, SQUARES_GROUP};
+static const bh_kernel_shape squares_shape = {.by = BH_BY_GROUP, .lanes = SQUARES_GROUP};
 
 #else
 

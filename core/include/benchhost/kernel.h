@@ -301,15 +301,25 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
 #define BH_EXACT_(LANES)
 #endif
 
-/* What a backend must know of a kernel besides its name: only the host's compilation says it. */
+/* What a backend must know of a kernel besides its name, and what the host holds its table of uses and its loops against:
+ * only the host's compilation says it. SUM: bytes of a REDUCE kernel's sum, else 0; READ: BH_READn_ of its N types. */
 #if defined(BH_ON_HOST)
-#define BH_SHAPE_(NAME, FORM, LANES) static const bh_kernel_shape NAME##_shape = {FORM, LANES};
+#define BH_SHAPE_(NAME, FORM, LANES, SUM, N, READ, P)                                                                  \
+  static const bh_kernel_shape NAME##_shape = {                                                                        \
+      FORM, LANES, N, READ, __builtin_types_compatible_p(P, bh_no_params) ? 0 : sizeof(P), SUM};
 /* The members of a bh_kernel that belong to kernel NAME of the text SOURCE (an array that benchhost-kernel made). */
 #define BH_KERNEL_DEVICE(NAME, SOURCE)                                                                                 \
   .host = NAME, .source = SOURCE, .source_bytes = sizeof SOURCE - 1, .entry = #NAME, .shape = &NAME##_shape
 #else
-#define BH_SHAPE_(NAME, FORM, LANES)
+#define BH_SHAPE_(NAME, FORM, LANES, SUM, N, READ, P)
 #endif
+#define BH_READ_(T, k) (__builtin_types_compatible_p(const __typeof__(T) *, __typeof__(T) *) ? 1u << (k) : 0)
+#define BH_READ1_(T0) BH_READ_(T0, 0)
+#define BH_READ2_(T0, T1) (BH_READ1_(T0) | BH_READ_(T1, 1))
+#define BH_READ3_(T0, T1, T2) (BH_READ2_(T0, T1) | BH_READ_(T2, 2))
+#define BH_READ4_(T0, T1, T2, T3) (BH_READ3_(T0, T1, T2) | BH_READ_(T3, 3))
+#define BH_READ5_(T0, T1, T2, T3, T4) (BH_READ4_(T0, T1, T2, T3) | BH_READ_(T4, 4))
+#define BH_READ6_(T0, T1, T2, T3, T4, T5) (BH_READ5_(T0, T1, T2, T3, T4) | BH_READ_(T5, 5))
 
 /* ---- ITEMS ---- */
 
@@ -317,27 +327,27 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
 #define BH_ITEMS_KERNEL1(NAME, ITEM, P, T0)                                                                            \
   BH_OPEN1_(BH_ANY_, NAME, P, T0)                                                                                      \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS1_(BH_LANE_, T0), p); }                                                              \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 1, BH_READ1_(T0), P)
 #define BH_ITEMS_KERNEL2(NAME, ITEM, P, T0, T1)                                                                        \
   BH_OPEN2_(BH_ANY_, NAME, P, T0, T1)                                                                                  \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS2_(BH_LANE_, T0, T1), p); }                                                          \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 2, BH_READ2_(T0, T1), P)
 #define BH_ITEMS_KERNEL3(NAME, ITEM, P, T0, T1, T2)                                                                    \
   BH_OPEN3_(BH_ANY_, NAME, P, T0, T1, T2)                                                                              \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS3_(BH_LANE_, T0, T1, T2), p); }                                                      \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 3, BH_READ3_(T0, T1, T2), P)
 #define BH_ITEMS_KERNEL4(NAME, ITEM, P, T0, T1, T2, T3)                                                                \
   BH_OPEN4_(BH_ANY_, NAME, P, T0, T1, T2, T3)                                                                          \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS4_(BH_LANE_, T0, T1, T2, T3), p); }                                                  \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 4, BH_READ4_(T0, T1, T2, T3), P)
 #define BH_ITEMS_KERNEL5(NAME, ITEM, P, T0, T1, T2, T3, T4)                                                            \
   BH_OPEN5_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4)                                                                      \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS5_(BH_LANE_, T0, T1, T2, T3, T4), p); }                                              \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 5, BH_READ5_(T0, T1, T2, T3, T4), P)
 #define BH_ITEMS_KERNEL6(NAME, ITEM, P, T0, T1, T2, T3, T4, T5)                                                        \
   BH_OPEN6_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4, T5)                                                                  \
   BH_ITEM_BY_ITEM_ ITEM(i, BH_PASS6_(BH_LANE_, T0, T1, T2, T3, T4, T5), p); }                                          \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 6, BH_READ6_(T0, T1, T2, T3, T4, T5), P)
 
 /* ---- CHUNKS: lane k of n takes grains [k g / n, (k + 1) g / n) of the g there are ---- */
 
@@ -360,37 +370,37 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS1_(BH_LANE_, T0), p); }                                                               \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 1, BH_READ1_(T0), P)
 #define BH_CHUNKS_KERNEL2(NAME, CHUNK, P, T0, T1)                                                                      \
   BH_OPEN2_(BH_ANY_, NAME, P, T0, T1)                                                                                  \
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS2_(BH_LANE_, T0, T1), p); }                                                           \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 2, BH_READ2_(T0, T1), P)
 #define BH_CHUNKS_KERNEL3(NAME, CHUNK, P, T0, T1, T2)                                                                  \
   BH_OPEN3_(BH_ANY_, NAME, P, T0, T1, T2)                                                                              \
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS3_(BH_LANE_, T0, T1, T2), p); }                                                       \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 3, BH_READ3_(T0, T1, T2), P)
 #define BH_CHUNKS_KERNEL4(NAME, CHUNK, P, T0, T1, T2, T3)                                                              \
   BH_OPEN4_(BH_ANY_, NAME, P, T0, T1, T2, T3)                                                                          \
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS4_(BH_LANE_, T0, T1, T2, T3), p); }                                                   \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 4, BH_READ4_(T0, T1, T2, T3), P)
 #define BH_CHUNKS_KERNEL5(NAME, CHUNK, P, T0, T1, T2, T3, T4)                                                          \
   BH_OPEN5_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4)                                                                      \
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS5_(BH_LANE_, T0, T1, T2, T3, T4), p); }                                               \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 5, BH_READ5_(T0, T1, T2, T3, T4), P)
 #define BH_CHUNKS_KERNEL6(NAME, CHUNK, P, T0, T1, T2, T3, T4, T5)                                                      \
   BH_OPEN6_(BH_ANY_, NAME, P, T0, T1, T2, T3, T4, T5)                                                                  \
   BH_CHUNK_OF_LANE_                                                                                                    \
   BH_IF_ANY_                                                                                                           \
     CHUNK(bh_from, bh_to, BH_PASS6_(BH_LANE_, T0, T1, T2, T3, T4, T5), p); }                                           \
-  BH_SHAPE_(NAME, BH_BY_LANE, 0)
+  BH_SHAPE_(NAME, BH_BY_LANE, 0, 0, 6, BH_READ6_(T0, T1, T2, T3, T4, T5), P)
 
 /* ---- Local memory and barriers of a group ---- */
 
@@ -451,32 +461,32 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   BH_OPEN1_(BH_EXACT_(LANES), NAME, P, T0)                                                                             \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS1_(BH_GROUP_, T0), p); }                                                  \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 1, BH_READ1_(T0), P)
 #define BH_GROUPS_KERNEL2(NAME, BODY, LANES, L, LENGTH, P, T0, T1)                                                     \
   BH_OPEN2_(BH_EXACT_(LANES), NAME, P, T0, T1)                                                                         \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS2_(BH_GROUP_, T0, T1), p); }                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 2, BH_READ2_(T0, T1), P)
 #define BH_GROUPS_KERNEL3(NAME, BODY, LANES, L, LENGTH, P, T0, T1, T2)                                                 \
   BH_OPEN3_(BH_EXACT_(LANES), NAME, P, T0, T1, T2)                                                                     \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS3_(BH_GROUP_, T0, T1, T2), p); }                                          \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 3, BH_READ3_(T0, T1, T2), P)
 #define BH_GROUPS_KERNEL4(NAME, BODY, LANES, L, LENGTH, P, T0, T1, T2, T3)                                             \
   BH_OPEN4_(BH_EXACT_(LANES), NAME, P, T0, T1, T2, T3)                                                                 \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS4_(BH_GROUP_, T0, T1, T2, T3), p); }                                      \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 4, BH_READ4_(T0, T1, T2, T3), P)
 #define BH_GROUPS_KERNEL5(NAME, BODY, LANES, L, LENGTH, P, T0, T1, T2, T3, T4)                                         \
   BH_OPEN5_(BH_EXACT_(LANES), NAME, P, T0, T1, T2, T3, T4)                                                             \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS5_(BH_GROUP_, T0, T1, T2, T3, T4), p); }                                  \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 5, BH_READ5_(T0, T1, T2, T3, T4), P)
 #define BH_GROUPS_KERNEL6(NAME, BODY, LANES, L, LENGTH, P, T0, T1, T2, T3, T4, T5)                                     \
   BH_OPEN6_(BH_EXACT_(LANES), NAME, P, T0, T1, T2, T3, T4, T5)                                                         \
   BH_SHARED_ L bh_local[LENGTH];                                                                                       \
   BH_ITEM_BY_GROUP_ BODY(i, bh_local, BH_PASS6_(BH_GROUP_, T0, T1, T2, T3, T4, T5), p); }                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, 0, 6, BH_READ6_(T0, T1, T2, T3, T4, T5), P)
 
 /* ---- REDUCE: LANES is a power of two; the group's lanes join as a tree, lane 0 adds to the group's part ---- */
 
@@ -511,7 +521,7 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 1, BH_READ1_(R), P)
 #define BH_REDUCE_KERNEL2(NAME, START, ITEM, JOIN, LANES, P, R, T1)                                                    \
   BH_OPEN2_(BH_EXACT_(LANES), NAME, P, R, T1)                                                                          \
   BH_SUMS_(R, LANES)                                                                                                   \
@@ -522,7 +532,7 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 2, BH_READ2_(R, T1), P)
 #define BH_REDUCE_KERNEL3(NAME, START, ITEM, JOIN, LANES, P, R, T1, T2)                                                \
   BH_OPEN3_(BH_EXACT_(LANES), NAME, P, R, T1, T2)                                                                      \
   BH_SUMS_(R, LANES)                                                                                                   \
@@ -533,7 +543,7 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 3, BH_READ3_(R, T1, T2), P)
 #define BH_REDUCE_KERNEL4(NAME, START, ITEM, JOIN, LANES, P, R, T1, T2, T3)                                            \
   BH_OPEN4_(BH_EXACT_(LANES), NAME, P, R, T1, T2, T3)                                                                  \
   BH_SUMS_(R, LANES)                                                                                                   \
@@ -544,7 +554,7 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 4, BH_READ4_(R, T1, T2, T3), P)
 #define BH_REDUCE_KERNEL5(NAME, START, ITEM, JOIN, LANES, P, R, T1, T2, T3, T4)                                        \
   BH_OPEN5_(BH_EXACT_(LANES), NAME, P, R, T1, T2, T3, T4)                                                              \
   BH_SUMS_(R, LANES)                                                                                                   \
@@ -556,7 +566,7 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 5, BH_READ5_(R, T1, T2, T3, T4), P)
 #define BH_REDUCE_KERNEL6(NAME, START, ITEM, JOIN, LANES, P, R, T1, T2, T3, T4, T5)                                    \
   BH_OPEN6_(BH_EXACT_(LANES), NAME, P, R, T1, T2, T3, T4, T5)                                                          \
   BH_SUMS_(R, LANES)                                                                                                   \
@@ -568,5 +578,5 @@ extern _Thread_local uint64_t bh_twin_index, bh_twin_count;
   R bh_total = *BH_PART(R, 0, BH_GROUP_);                                                                              \
   JOIN(&bh_total, &bh_sum);                                                                                            \
   *BH_PART(R, 0, BH_GROUP_) = bh_total; }                                                                              \
-  BH_SHAPE_(NAME, BH_BY_GROUP, LANES)
+  BH_SHAPE_(NAME, BH_BY_GROUP, LANES, sizeof(R), 6, BH_READ6_(R, T1, T2, T3, T4, T5), P)
 #endif

@@ -32,7 +32,7 @@ extern "C" {
 
 #define BH_MAGIC UINT32_C(0x31484842) /* "BHH1" */
 #define BH_ABI_MAJOR 0u
-#define BH_ABI_MINOR 2u
+#define BH_ABI_MINOR 3u
 #define BH_ABI ((BH_ABI_MAJOR << 16) | BH_ABI_MINOR)
 #define BH_UNBOUNDED 1e300 /* a parameter's limit: none */
 
@@ -212,6 +212,11 @@ typedef enum {
 typedef struct {
   bh_kernel_by by;
   uint32_t lanes; /* BH_BY_GROUP: a power of two in a REDUCE kernel; BH_BY_LANE: 0 */
+  /* What the source was written for: the host refuses a table of uses or a loop that does not fit. */
+  uint32_t n_uses;       /* 0: nothing is known of this and the rest */
+  uint32_t read_only;    /* bit k: use k's type is const */
+  uint32_t params_bytes; /* 0: it takes none */
+  uint32_t sum_bytes;    /* of use 0, in the form REDUCE; else 0 */
 } bh_kernel_shape;
 
 /* Another implementation of a kernel, chosen by name in the matrix (`variant: openblas`) and never silently. */
