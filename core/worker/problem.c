@@ -85,8 +85,9 @@ static gboolean check_flags(const bh_problem *p, const char *who, const bh_use *
       continue;
     if (uses[i].flags != BH_EXCHANGED || uses != p->uses)
       REFUSE("%s: use %u has flags %x: only a team body's use may have one, BH_EXCHANGED", who, i, uses[i].flags);
-    if (r->split != BH_BY_WORKER || r->role == BH_SCRATCH)
-      REFUSE("%s: region %s is BH_EXCHANGED: it must be BH_BY_WORKER and none of BH_SCRATCH", who, r->name);
+    if (uses[i].split != BH_BY_WORKER || r->role == BH_SCRATCH)
+      REFUSE("%s: region %s is BH_EXCHANGED: the use must be BH_BY_WORKER, the region none of BH_SCRATCH", who,
+             r->name);
     for (guint other = 0; other < n; other++)
       if (uses[other].region == uses[i].region && !uses[other].flags)
         REFUSE("%s: region %s is BH_EXCHANGED in one use and looked at in another", who, r->name);

@@ -8,7 +8,7 @@
 #include <benchhost/team.h>
 
 enum { ALL_REDUCE, BROADCAST, REDUCE_SCATTER, ALL_GATHER, EXCHANGE, MESSAGES, OUTSIDE };
-enum { P_CALL, P_OP, P_DTYPE, P_N, P_AT, P_MOST, P_MIXED };
+enum { P_CALL, P_OP, P_DTYPE, P_N, P_AT, P_MOST, P_MIXED, P_ODD };
 static const bh_param params[] = {
     {"call", BH_CHOICE, "all-reduce", "all-reduce|broadcast|reduce-scatter|all-gather|exchange|messages|outside", NULL,
      "which call; outside: of another member's part", 0, 0, NULL, NULL},
@@ -18,6 +18,8 @@ static const bh_param params[] = {
     {"at", BH_INT, "0", NULL, "elements", "where the buffers start in the regions", 0, 1e9, NULL, NULL},
     {"most", BH_INT, "8", NULL, "members", "that there is room for", 1, 64, NULL, NULL},
     {"mixed", BH_BOOL, "false", NULL, NULL, "rank 0's buffers lie in a region that bodies look at", 0, 0, NULL, NULL},
+    {"odd", BH_BOOL, "false", NULL, NULL, "zeroes, denormal numbers and, but in sums, NaNs and infinities among floats",
+     0, 0, NULL, NULL},
     {NULL}};
 
 enum { IN, OUT, SEEN_IN, SEEN_OUT, REGIONS };
@@ -107,6 +109,8 @@ static bh_status check_open(const bh_host *h, const bh_value *values, bh_problem
   c->element = bh_team_dtype_bytes(c->dtype);
   c->words = ((c->n * (uint64_t)values[P_MOST].i + c->at) * c->element + 7) / 8 + 1;
   c->fill.kind = kind_of(c->dtype);
+  if (values[P_ODD].i && c->fill.kind != WORDS_OF_INTEGERS)
+    c->fill.kind |= WORDS_ARE_ODD | (c->op == BH_SUM ? 0 : WORDS_ARE_NANS);
   for (uint32_t r = 0; r < REGIONS; r++) {
     c->regions[r] =
         (bh_region){.name = names[r], .role = BH_OUT, .split = BH_BY_WORKER, .dtype = c->dtype, .bytes = c->words * 8};

@@ -51,6 +51,19 @@ def test_exchanges(variant, env):
         assert pair(env, variant, *texts, "samples=2", workload=EXCHANGE) == ("ok", ""), texts
 
 
+@pytest.mark.parametrize("fault,words", [
+    ("launch-failure=2@exchange_f64", "CUDA_ERROR_LAUNCH_FAILED"),
+    ("illegal-address=4@exchange_fill", "CUDA_ERROR_ILLEGAL_ADDRESS"),
+    ("device-lost=3@exchange_f64", "CUDA_ERROR_UNKNOWN"),
+])
+@pytest.mark.parametrize("call", ["all-reduce", "reduce-scatter"])
+def test_a_member_fails_in_a_collective(call, fault, words, env):
+    """Nobody waits for it, and its reason is the one that is told."""
+    env = {**env, "BENCHHOST_FAKE_CUDA": f"devices=2,{fault}"}
+    status, reason = pair(env, VARIANTS[2], f"call={call}", "n=1003", workload=EXCHANGE)
+    assert status == "failed" and words in reason and "Fake" in reason
+
+
 @pytest.mark.parametrize("variant", REPEATED, ids=ident)
 @pytest.mark.parametrize("case", CASES)
 def test_repeated_loops(case, variant, env):

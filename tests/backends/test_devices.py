@@ -77,6 +77,8 @@ def exchanges(whole):
     for dtype in "u8", "i32", "u32", "i64", "u64", "f32", "f64":
         for op in "sum", "min", "max":
             yield ["call=all-reduce", f"dtype={dtype}", f"op={op}", "n=1001", "at=1"]
+            if dtype in ("f32", "f64"):
+                yield ["call=all-reduce", f"dtype={dtype}", f"op={op}", "n=1001", "odd=true"]
         yield ["call=reduce-scatter", f"dtype={dtype}", "n=9001"]
     yield ["call=all-reduce", "n=1500007", "most=4", "dtype=f64"]
 

@@ -8,7 +8,7 @@ extern uint64_t bh_twin_clock_ns(void);
 
 _Thread_local uint64_t bh_twin_index, bh_twin_count;
 static fake_twin *first_twin;
-static uint64_t (*device_clock)(void), (*device_cycles)(void);
+static _Thread_local uint64_t (*device_clock)(void), (*device_cycles)(void); /* members run twins at the same time */
 
 void fake_twin_add(fake_twin *twin) {
   twin->next = first_twin;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The collectives workload on a plain team of threads, written here: right communication verifies for every operation
- * and size, and communication that loses one operation, or stops working at some point, does not. */
+ * and size, and communication that loses one operation, for all or for one member, stops working at some point, does an
+ * operation twice, or mixes members up, does not. */
 #include "workload-fixture.h"
 
 #include <math.h>
@@ -10,10 +11,16 @@
 
 #define MEMBERS 5
 
-/* What the members share. `skip_from` .. `skip_to`: operations that say BH_OK and do nothing (none: both 0). */
+/* What is wrong with some operations, which say BH_OK: they do nothing; or bring member `alone` nothing; or are done
+ * twice; or bring each member what is another's. */
+typedef enum { RIGHT, LOST, LOST_BY_ONE, TWICE, MIXED_UP } Fault;
+
+/* What the members share. `from` .. `to`: calls of each member with the fault. */
 typedef struct {
   pthread_barrier_t all;
-  guint64 skip_from, skip_to;
+  Fault fault;
+  guint64 from, to;
+  guint alone;
   const void *slot[MEMBERS]; /* what each member put up for the others to read */
   sem_t full[MEMBERS], empty[MEMBERS];
   const void *mail[MEMBERS]; /* to rank r */
@@ -29,9 +36,23 @@ typedef struct {
   bh_status status;
 } Member;
 
+static gboolean has(const Member *m, Fault fault) { /* the call under way */
+  const Team *s = m->shared;
+  return s->fault == fault && m->calls > s->from && m->calls <= s->to;
+}
+
 static gboolean skipped(Member *m) {
-  guint64 call = m->calls++;
-  return m->shared->skip_to && call >= m->shared->skip_from && call < m->shared->skip_to;
+  m->calls++;
+  return has(m, LOST);
+}
+
+static gboolean gets_nothing(const Member *m) {
+  return has(m, LOST_BY_ONE) && m->team.rank == m->shared->alone;
+}
+
+/* Rank r, or with the fault the one after it. */
+static guint mixed_up(const Member *m, guint r) {
+  return has(m, MIXED_UP) ? (r + 1) % m->team.size : r;
 }
 
 static bh_status team_barrier(bh_team *t) {
@@ -61,8 +82,8 @@ static bh_status team_broadcast(bh_team *t, void *buffer, uint64_t bytes, uint32
   if (skipped(m))
     return BH_OK;
   const void **slot = team_show(m, buffer);
-  if (t->rank != root)
-    memcpy(buffer, slot[root], bytes);
+  if (t->rank != root && !gets_nothing(m))
+    memcpy(buffer, slot[mixed_up(m, root)], bytes);
   team_release(m);
   return BH_OK;
 }
@@ -77,9 +98,10 @@ static bh_status team_all_reduce(bh_team *t, void *inout, uint64_t count, bh_dty
   const void **slot = team_show(m, inout);
   for (guint r = 0; r < t->size; r++)
     for (guint64 j = 0; j < count; j++)
-      sum[j] += ((const double *)slot[r])[j];
+      sum[j] += ((const double *)slot[has(m, MIXED_UP) ? t->rank : r])[j] * (has(m, TWICE) ? t->size : 1);
   team_release(m);
-  memcpy(inout, sum, count * sizeof(double));
+  if (!gets_nothing(m))
+    memcpy(inout, sum, count * sizeof(double));
   return BH_OK;
 }
 
@@ -90,10 +112,10 @@ static bh_status team_reduce_scatter(bh_team *t, const void *in, void *out, uint
   if (skipped(m))
     return BH_OK;
   const void **slot = team_show(m, in);
-  for (guint64 j = 0; j < count; j++) {
+  for (guint64 j = 0; j < count && !gets_nothing(m); j++) {
     ((double *)out)[j] = 0;
     for (guint r = 0; r < t->size; r++)
-      ((double *)out)[j] += ((const double *)slot[r])[t->rank * count + j];
+      ((double *)out)[j] += ((const double *)slot[r])[mixed_up(m, t->rank) * count + j];
   }
   team_release(m);
   return BH_OK;
@@ -104,8 +126,8 @@ static bh_status team_all_gather(bh_team *t, const void *in, void *out, uint64_t
   if (skipped(m))
     return BH_OK;
   const void **slot = team_show(m, in);
-  for (guint r = 0; r < t->size; r++)
-    memcpy((char *)out + r * bytes, slot[r], bytes);
+  for (guint r = 0; r < t->size && !gets_nothing(m); r++)
+    memcpy((char *)out + r * bytes, slot[mixed_up(m, r)], bytes);
   team_release(m);
   return BH_OK;
 }
@@ -119,7 +141,8 @@ static bh_status team_exchange(bh_team *t, const void *out, uint64_t out_bytes, 
   if (skipped(m))
     return BH_OK;
   const void **slot = team_show(m, out);
-  memcpy(in, slot[from], in_bytes);
+  if (!gets_nothing(m))
+    memcpy(in, slot[mixed_up(m, from)], in_bytes);
   team_release(m);
   return BH_OK;
 }
@@ -143,7 +166,8 @@ static bh_status team_receive(bh_team *t, void *data, uint64_t bytes, uint32_t f
   if (skipped(m))
     return BH_OK;
   sem_wait(&m->shared->full[t->rank]);
-  memcpy(data, m->shared->mail[t->rank], bytes);
+  if (!gets_nothing(m))
+    memcpy(data, m->shared->mail[t->rank], bytes);
   sem_post(&m->shared->empty[t->rank]);
   return BH_OK;
 }
@@ -181,8 +205,8 @@ static void *member_main(void *data) {
   return NULL;
 }
 
-static void run_team(Fixture *f, guint64 skip_from, guint64 skip_to) {
-  Team shared = {.skip_from = skip_from, .skip_to = skip_to};
+static void run_team(Fixture *f, Fault fault, guint64 from, guint64 to) {
+  Team shared = {.fault = fault, .from = from, .to = to, .alone = f->workers < 3 ? 0 : 2};
   Member members[MEMBERS] = {{{0}}};
   pthread_barrier_init(&shared.all, NULL, f->workers);
   const guint64 bytes = f->theirs.regions[0].bytes * f->workers; /* as large as `data` */
@@ -229,7 +253,7 @@ static void test_right(gconstpointer data) {
       g_assert_cmpint(fixture_open(&f, "collectives", settings, NULL, NULL, sizes[s]), ==, BH_OK);
       if (f.theirs.min_members <= sizes[s]) {
         fixture_prepare(&f, k);
-        run_team(&f, 0, 0);
+        run_team(&f, RIGHT, 0, 0);
         if (fixture_verify(&f) != BH_OK)
           g_error("%s, %u members: %s", settings, sizes[s], bh_mini_host_reason(f.mini));
         fixture_check_canaries(&f);
@@ -244,7 +268,7 @@ static void test_damaged(gconstpointer data) {
   g_autofree char *settings = g_strdup_printf("op=%s bytes=96 repeats=9", (const char *)data);
   g_assert_cmpint(fixture_open(&f, "collectives", settings, NULL, NULL, 3), ==, BH_OK);
   fixture_prepare(&f, 0);
-  run_team(&f, 0, 0);
+  run_team(&f, RIGHT, 0, 0);
   double *values = f.region[0];
   for (guint64 j = 0; j < f.bytes[0] / sizeof(double); j++) {
     double good = values[j];
@@ -270,12 +294,50 @@ static void test_lost(gconstpointer data) {
     g_assert_cmpint(fixture_open(&f, "collectives", settings, NULL, NULL, 3), ==, BH_OK);
     fixture_prepare(&f, 0);
     if (mode == 0)
-      run_team(&f, pingpong ? 11 : 6, pingpong ? 13 : 7); /* pingpong: a message and its answer */
+      run_team(&f, LOST, pingpong ? 11 : 6, pingpong ? 13 : 7); /* pingpong: a message and its answer */
     else
-      run_team(&f, pingpong ? 9 : 5, 1000);
+      run_team(&f, LOST, pingpong ? 9 : 5, 1000);
     fixture_must_fail(&f, 0, mode ? "after operations that did nothing" : "after a lost operation");
     fixture_close(&f);
   }
+}
+
+/* Operation 99 of 1000, so that many later ones bring new values to every element, or sums are set back since. */
+static void test_covered_up(gconstpointer data) {
+  static const Fault faults[] = {LOST, LOST_BY_ONE, TWICE, MIXED_UP};
+  static const char *const names[] = {"lost", "lost by one", "done twice", "mixed up"};
+  const char *op = data;
+  const gboolean pingpong = strcmp(op, "pingpong") == 0;
+  for (guint k = 0; k < G_N_ELEMENTS(faults); k++)
+    for (guint members = 2; members <= 4; members++) {
+      Fixture f;
+      g_autofree char *settings = g_strdup_printf("op=%s bytes=64 repeats=1000", op);
+      g_autofree char *what = g_strdup_printf("%s, %u members: one operation %s", op, members, names[k]);
+      if (faults[k] == TWICE && strcmp(op, "all-reduce") != 0)
+        continue; /* brings the same */
+      if (pingpong && (faults[k] == MIXED_UP || members != 2))
+        continue; /* between two there is nothing to mix up */
+      if (strcmp(op, "all-reduce") == 0 && faults[k] == MIXED_UP)
+        continue; /* all have the same since the first operation */
+      if (strcmp(op, "ring") == 0 && faults[k] == MIXED_UP && members == 2)
+        continue; /* the one after the other is oneself: tested with three */
+      g_assert_cmpint(fixture_open(&f, "collectives", settings, NULL, NULL, members), ==, BH_OK);
+      fixture_prepare(&f, 0);
+      run_team(&f, faults[k], pingpong ? 199 : 100, pingpong ? 201 : 101);
+      fixture_must_fail(&f, 0, what);
+      fixture_close(&f);
+    }
+}
+
+/* Every operation brings each member what is another's. */
+static void test_mixed_up(gconstpointer data) {
+  Fixture f;
+  g_autofree char *settings = g_strdup_printf("op=%s bytes=64 repeats=1000", (const char *)data);
+  g_assert_cmpint(fixture_open(&f, "collectives", settings, NULL, NULL, 3), ==, BH_OK);
+  fixture_prepare(&f, 0);
+  run_team(&f, MIXED_UP, 1, G_MAXUINT64);
+  fixture_must_fail(&f, 0, "with members mixed up");
+  fixture_close(&f);
 }
 
 static void test_too_small(void) {
@@ -298,6 +360,14 @@ int main(int argc, char **argv) {
     g_test_add_data_func(right, operations[i], test_right);
     g_test_add_data_func(damaged, operations[i], test_damaged);
     g_test_add_data_func(lost, operations[i], test_lost);
+    if (strcmp(operations[i], "barrier") == 0)
+      continue;
+    g_autofree char *covered_up = g_strdup_printf("/collectives/%s/covered-up", operations[i]);
+    g_test_add_data_func(covered_up, operations[i], test_covered_up);
+    if (strcmp(operations[i], "pingpong") == 0)
+      continue;
+    g_autofree char *mixed_up = g_strdup_printf("/collectives/%s/mixed-up", operations[i]);
+    g_test_add_data_func(mixed_up, operations[i], test_mixed_up);
   }
   g_test_add_func("/collectives/too-small", test_too_small);
   return g_test_run();

@@ -143,6 +143,44 @@ static void test_bad(void) {
   BAD(f->kernel.program = &for_all, "give it in a variant");
 }
 
+static bh_status member(const void *state, bh_team *team, const bh_args *args) {
+  (void)state, (void)team, (void)args;
+  return BH_OK;
+}
+
+/* A team's body with one or two uses of region `out`, which is divided by worker; of the kernel's only that is one. */
+static void exchanging(Fixture *f, bh_use first, bh_use second, uint32_t n) {
+  static bh_use body[2];
+  body[0] = first;
+  body[1] = second;
+  f->regions[1].split = BH_BY_WORKER;
+  f->uses[1].split = BH_BY_WORKER;
+  f->problem.member = member;
+  f->problem.uses = body;
+  f->problem.n_uses = n;
+}
+
+static void test_exchanged(void) {
+  const bh_use good = {.region = 1, .role = BH_INOUT, .split = BH_BY_WORKER, .flags = BH_EXCHANGED};
+  const bh_use looks = {.region = 1, .role = BH_INOUT, .split = BH_BY_WORKER};
+  const bh_use all = {.region = 1, .role = BH_IN, .split = BH_WHOLE, .flags = BH_EXCHANGED};
+  const bh_use whole = {.region = 0, .role = BH_IN, .flags = BH_EXCHANGED};
+  const bh_use scratch = {.region = 3, .role = BH_SCRATCH, .split = BH_BY_WORKER, .flags = BH_EXCHANGED};
+  const bh_use strange = {.region = 1, .role = BH_INOUT, .split = BH_BY_WORKER, .flags = 3};
+  g_autoptr(GError) error = NULL;
+  Fixture *fine = fixture();
+  exchanging(fine, good, good, 2);
+  g_autoptr(BhProblem) problem = bh_problem_new(&fine->problem, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(problem);
+  BAD(f->uses[0].flags = BH_EXCHANGED, "only a team body's use may have one");
+  BAD(exchanging(f, strange, good, 1), "use 0 has flags 3");
+  BAD(exchanging(f, good, looks, 2), "in one use and looked at in another");
+  BAD(exchanging(f, all, good, 1), "the use must be BH_BY_WORKER"); /* not all parts are where the member computes */
+  BAD(exchanging(f, whole, good, 1), "the use must be BH_BY_WORKER");
+  BAD(exchanging(f, scratch, good, 1), "none of BH_SCRATCH");
+}
+
 /* A variant that lacks its own code would be another one's under its name. */
 static void test_bad_variants(void) {
   BAD(f->variants[0].target = NULL, "variant fast has no target");
@@ -276,6 +314,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/problem/good", test_good);
   g_test_add_func("/problem/bad", test_bad);
   g_test_add_func("/problem/bad-variants", test_bad_variants);
+  g_test_add_func("/problem/exchanged", test_exchanged);
   g_test_add_func("/problem/bad-kernel-file", test_bad_kernel_file);
   g_test_add_func("/problem/good-kernel-file", test_good_kernel_file);
   g_test_add_func("/problem/footprint", test_footprint);

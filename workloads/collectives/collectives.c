@@ -108,7 +108,7 @@ static bh_status col_open(const bh_host *h, const bh_value *values, bh_problem *
                                    .split = BH_BY_WORKER,
                                    .dtype = BH_F64,
                                    .bytes = bytes,
-                                   .rel_tolerance = s->params.op == COL_ALL_REDUCE ? 1e-9 : 0};
+                                   .rel_tolerance = s->params.op == COL_ALL_REDUCE ? COL_NEAR : 0};
   s->regions[R_LOG] =
       (bh_region){.name = "log", .role = BH_OUT, .split = BH_BY_WORKER, .dtype = BH_U64, .bytes = sizeof(col_log)};
   s->regions[R_SPARE] =

@@ -19,16 +19,20 @@ BH_ITEMS_KERNEL3(col_fill, col_fill_item, col_kernel_params, double, double, uin
 
 BH_FN void col_mark_item(uint64_t i, BH_GLOBAL double *data, BH_GLOBAL double *spare, col_kernel_params p) {
   const uint64_t at = p.at + i * p.step;
+  const double value = p.value + (double)(int32_t)i;
   if (p.in_spare)
-    spare[at] = p.add ? spare[at] + p.value : p.value;
+    spare[at] = p.add ? spare[at] + value : value;
   else
-    data[at] = p.add ? data[at] + p.value : p.value;
+    data[at] = p.add ? data[at] + value : value;
 }
 BH_ITEMS_KERNEL2(col_mark, col_mark_item, col_kernel_params, double, double)
 
 /* Folds an element into the trace. */
 BH_FN void col_note_item(uint64_t i, BH_GLOBAL const double *data, BH_GLOBAL uint64_t *trace, col_kernel_params p) {
-  trace[i] = col_fold(trace[i], data[p.at]);
+  double noted = data[p.at];
+  if (p.compare)
+    noted = BH_FABS(noted - p.value) <= COL_NEAR * BH_FABS(p.value) ? 1 : 0;
+  trace[i] = col_fold(trace[i], noted);
 }
 BH_ITEMS_KERNEL2(col_note, col_note_item, col_kernel_params, const double, uint64_t)
 

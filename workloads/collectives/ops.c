@@ -26,7 +26,7 @@ static bh_status col_fill_with(col_run *run, uint32_t data, uint32_t spare) {
   return run->team->run(run->team, COL_FILL, 0, run->params->count, &p);
 }
 
-/* `marks` elements of `buffer` from `at` on, `step` apart. */
+/* `marks` elements of `buffer` from `at` on, `step` apart: the i-th gets `value` + i. */
 static bh_status col_put(col_run *run, const double *buffer, uint64_t at, uint64_t step, uint32_t marks, double value,
                          int add) {
   const col_kernel_params p = {
@@ -36,6 +36,23 @@ static bh_status col_put(col_run *run, const double *buffer, uint64_t at, uint64
 
 static bh_status col_note_at(col_run *run, uint64_t at) {
   const col_kernel_params p = {.at = at};
+  return run->team->run(run->team, COL_NOTE, 0, 1, &p);
+}
+
+/* All members' starting values of element j. */
+static double col_start_sum(uint32_t size, uint64_t j) {
+  double sum = 0;
+  for (uint32_t r = 0; r < size; r++)
+    sum += col_start(r, j);
+  return sum;
+}
+
+/* Before the sums of a whole period are set back: an operation that went wrong in it shows nowhere else. */
+static bh_status col_note_period(col_run *run, uint64_t k) {
+  const uint32_t size = run->team->size;
+  const uint64_t period = col_period(size), at = k / period % run->params->count;
+  const col_kernel_params p = {
+      .at = at, .compare = 1, .value = col_start_sum(size, at) * pow((double)size, (double)(period - 1))};
   return run->team->run(run->team, COL_NOTE, 0, 1, &p);
 }
 
@@ -62,40 +79,44 @@ bh_status col_end(col_run *run) {
     (RUN)->log->elapsed_ns += (RUN)->team->host->now_ns() - since_ns_;                                                 \
   } while (0)
 
+/* Nothing is between two barriers: all are timed at once, as a look at the clock takes a good part of a barrier's time.
+ */
 static bh_status col_step_barrier(col_run *run, uint64_t k) {
-  uint64_t left = run->params->repeats - k, before = run->log->elapsed_ns, now;
+  uint64_t left = run->params->repeats - k;
   uint64_t slot = (run->params->repeats < COL_STAMPS ? run->params->repeats : COL_STAMPS) - left;
-  bh_status status;
-  if (left > COL_STAMPS) {
-    COL_TIMED(run, status, run->team->barrier(run->team));
-    return status;
-  }
+  if (k == 0)
+    run->since_ns = run->team->host->now_ns();
+  if (left > COL_STAMPS)
+    return run->team->barrier(run->team);
   run->log->stamps[slot].enter_ns = run->team->host->now_ns();
-  status = run->team->barrier(run->team);
-  now = run->log->stamps[slot].leave_ns = run->team->host->now_ns();
-  run->log->elapsed_ns = before + now - run->log->stamps[slot].enter_ns;
+  bh_status status = run->team->barrier(run->team);
+  run->log->stamps[slot].leave_ns = run->team->host->now_ns();
+  run->log->elapsed_ns = run->log->stamps[slot].leave_ns - run->since_ns;
   return status;
 }
 
 static bh_status col_step_all_reduce(col_run *run, uint64_t k) {
   bh_status status = BH_OK;
-  if (k % col_period(run->team->size) == 0 && k > 0)
-    status = col_fill_with(run, COL_START, COL_KEEP);
+  if (k % col_period(run->team->size) == 0 && k > 0) {
+    status = col_note_period(run, k);
+    if (status == BH_OK)
+      status = col_fill_with(run, COL_START, COL_KEEP);
+  }
   if (status == BH_OK)
     COL_TIMED(run, status, run->team->all_reduce(run->team, run->data, run->params->count, BH_F64, BH_SUM));
   return status;
 }
 
-/* The root changes with every repeat, so whoever missed one passes on what it missed. */
+/* The root changes with every repeat, so whoever missed one passes on what it missed. All members put a mark somewhere:
+ * otherwise rank 0's time would have the root's kernel in it. */
 static bh_status col_step_broadcast(col_run *run, uint64_t k) {
   bh_team *team = run->team;
   const uint32_t root = (uint32_t)(k % team->size);
-  bh_status status = BH_OK;
-  if (team->rank == root)
-    status = col_put(run, run->data, k % run->params->count, 0, 1, col_stamp(root, k), 0);
+  const uint64_t at = k % run->params->count;
+  bh_status status = col_put(run, team->rank == root ? run->data : run->spare, at, 0, 1, col_stamp(root, k), 0);
   if (status == BH_OK)
     COL_TIMED(run, status, team->broadcast(team, run->data, run->params->count * sizeof(double), root));
-  return status;
+  return status == BH_OK ? col_note_at(run, at) : status;
 }
 
 static bh_status col_step_reduce_scatter(col_run *run, uint64_t k) {
@@ -106,13 +127,17 @@ static bh_status col_step_reduce_scatter(col_run *run, uint64_t k) {
   return status == BH_OK ? col_note_at(run, k % run->part) : status;
 }
 
+/* Whose part of repeat k is noted: all others' in turn. */
+static uint32_t col_noted(uint32_t rank, uint32_t size, uint64_t k) {
+  return size < 2 ? rank : (uint32_t)((rank + 1 + k % (size - 1)) % size);
+}
+
 static bh_status col_step_all_gather(col_run *run, uint64_t k) {
   bh_team *team = run->team;
-  const uint32_t neighbour = (team->rank + 1) % team->size;
   bh_status status = col_put(run, run->spare, k % run->part, 0, 1, col_stamp(team->rank, k), 0);
   if (status == BH_OK)
     COL_TIMED(run, status, team->all_gather(team, run->spare, run->data, run->part * sizeof(double)));
-  return status == BH_OK ? col_note_at(run, neighbour * run->part + k % run->part) : status;
+  return status == BH_OK ? col_note_at(run, col_noted(team->rank, team->size, k) * run->part + k % run->part) : status;
 }
 
 static double *col_other(const col_run *run) {
@@ -189,12 +214,8 @@ static uint64_t col_hits(uint64_t total, uint64_t at, uint64_t n) {
 static void col_expect_all_reduce(const col_params *p, uint32_t size, double *ret_data) {
   uint64_t since = (p->repeats - 1) % col_period(size); /* operations after the first since the last set-back */
   double growth = pow((double)size, (double)since);
-  for (uint64_t j = 0; j < p->count; j++) {
-    double sum = 0;
-    for (uint32_t r = 0; r < size; r++)
-      sum += col_start(r, j);
-    ret_data[j] = sum * growth;
-  }
+  for (uint64_t j = 0; j < p->count; j++)
+    ret_data[j] = col_start_sum(size, j) * growth;
 }
 
 static void col_expect_reduce_scatter(const col_params *p, uint32_t rank, uint32_t size, double *ret_data) {
@@ -203,7 +224,7 @@ static void col_expect_reduce_scatter(const col_params *p, uint32_t rank, uint32
   for (uint64_t j = 0; j < part; j++) {
     int64_t last = col_last(p->repeats, j, part);
     for (uint32_t r = 0; r < size; r++)
-      ret_data[j] += last >= 0 ? col_stamp(r, (uint64_t)last) : col_start(r, rank * part + j);
+      ret_data[j] += last >= 0 ? col_stamp(r, (uint64_t)last) + rank : col_start(r, rank * part + j);
   }
 }
 
@@ -217,19 +238,26 @@ static void col_expect_all_gather(const col_params *p, uint32_t size, double *re
     }
 }
 
+/* What a rank notes in repeat k. */
+static double col_expect_note(uint32_t op, uint32_t rank, uint32_t size, uint64_t k) {
+  double sum = 0;
+  if (op == COL_BROADCAST)
+    return col_stamp((uint32_t)(k % size), k);
+  if (op == COL_ALL_GATHER)
+    return col_stamp(col_noted(rank, size, k), k);
+  for (uint32_t r = 0; r < size; r++)
+    sum += col_stamp(r, k) + rank;
+  return sum;
+}
+
 uint64_t col_expect_trace(const col_params *p, uint32_t rank, uint32_t size) {
   uint64_t trace = col_trace(rank);
-  if (p->op != COL_REDUCE_SCATTER && p->op != COL_ALL_GATHER)
-    return trace;
-  for (uint64_t k = 0; k < p->repeats; k++) {
-    double value = 0;
-    if (p->op == COL_ALL_GATHER)
-      value = col_stamp((rank + 1) % size, k);
-    else
-      for (uint32_t r = 0; r < size; r++)
-        value += col_stamp(r, k);
-    trace = col_fold(trace, value);
-  }
+  if (p->op == COL_ALL_REDUCE)
+    for (uint64_t k = col_period(size); k < p->repeats; k += col_period(size))
+      trace = col_fold(trace, 1);
+  if (p->op == COL_BROADCAST || p->op == COL_REDUCE_SCATTER || p->op == COL_ALL_GATHER)
+    for (uint64_t k = 0; k < p->repeats; k++)
+      trace = col_fold(trace, col_expect_note(p->op, rank, size, k));
   return trace;
 }
 

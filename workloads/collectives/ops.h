@@ -48,7 +48,8 @@ typedef struct {
   double *data, *spare; /* only to be handed to the team's calls */
   double *now;          /* which of the two holds the current data */
   col_log *log;
-  uint64_t part; /* elements per rank where a buffer is divided */
+  uint64_t since_ns; /* barriers: when the first one began */
+  uint64_t part;     /* elements per rank where a buffer is divided */
 } col_run;
 
 bh_status col_init(col_run *run);

@@ -15,9 +15,10 @@
 /* Parameters of all kernels of this workload; each reads those that it names. */
 typedef struct {
   uint32_t rank, data, spare; /* fill: what of */
-  uint32_t in_spare;          /* mark, note: 1: in `spare`, 0: in `data` */
-  uint32_t add, reserved;     /* mark: 1: added, 0: written */
-  uint64_t at, step;          /* elements: mark i is at `at` + i x `step` */
+  uint32_t in_spare;          /* mark: 1: in `spare`, 0: in `data` */
+  uint32_t add;               /* mark: 1: added, 0: written */
+  uint32_t compare;           /* note: 1: whether the element is about `value`, 0: its bits */
+  uint64_t at, step;          /* elements: mark i is `value` + i, at `at` + i x `step` */
   double value;
 } col_kernel_params;
 
@@ -25,6 +26,8 @@ typedef struct {
 BH_FN double col_start(uint32_t rank, uint64_t j) {
   return (double)(int32_t)(1 + (bh_random_u64(0x636f6c6c + (uint64_t)rank, j) >> 54));
 }
+
+#define COL_NEAR 1e-9 /* of sums that round: another order of adding is no error */
 
 /* A trace: what each repeat brought, folded together in their order. No two ranks' begin alike. */
 BH_FN uint64_t col_trace(uint32_t rank) {

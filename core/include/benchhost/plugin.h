@@ -162,7 +162,7 @@ typedef struct {
   void (*combine)(void *into, const void *part, uint64_t bytes);   /* [worker] REDUCE; must be given */
 } bh_region;
 
-/* bh_use.flags, in a team body's use of a BY_WORKER region: the body never looks at the region itself, it only hands
+/* bh_use.flags, in a team body's BY_WORKER use of a region: the body never looks at the region itself, it only hands
  * addresses inside of it to the team's calls. So a device keeps the member's part in its own memory and exchanges from
  * there; elsewhere it changes nothing. */
 #define BH_EXCHANGED UINT32_C(1)
