@@ -10,7 +10,6 @@ import subprocess
 
 import pytest
 from plugins import BUILD, run, run_json
-from test_examples import EXAMPLES, QUICK, REDUCED
 
 FAKE = BUILD / "tests" / "fake-cuda" / "libbenchhost-fake-cuda.so"
 TWINS = BUILD / "tests" / "fake-cuda" / "fake-cuda-twins.so"
@@ -166,27 +165,6 @@ def test_blocks(tmp_path, nvrtc):
     shapes = {(c["options"]["block"], c["options"]["grid"]): c["facts"]["groups x lanes"] for c in found}
     assert shapes[(32, 3)] == "prime 3x32" and shapes[(256, 3)] == "prime 3x256"
     assert shapes[(32, 0)].endswith("x32") and shapes[(256, 0)].endswith("x256")
-
-
-@pytest.mark.parametrize("name", sorted(REDUCED))
-def test_examples(tmp_path, nvrtc, name):
-    """Every example with cuda in place of its backends: ok and verified, but for code that only hosts run."""
-    text = re.split(r"^backends:", (EXAMPLES / f"{name}.yaml").read_text(), flags=re.M)[0]
-    matrix, journal = tmp_path / "on-cuda.yaml", tmp_path / "on-cuda.jsonl"
-    matrix.write_text(text + "backends: [cuda, cuda: {streams: 2}]\n")
-    changes = [word for value in QUICK for word in ("--set", value)] + [word for value in REDUCED[name] for word in ("--param", value)]
-    result = run(matrix, "--output", journal, *changes, timeout=250, BENCHHOST_CUDA_DRIVER=FAKE, BENCHHOST_FAKE_CUDA_TWINS=TWINS,
-                 BENCHHOST_CACHE_DIR=tmp_path / "cache")
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    found = [json.loads(line) for line in journal.read_text().splitlines()]
-    found = [line for line in found if line["type"] == "cell"]
-    assert found
-    for cell in found:
-        if cell["status"] == "unsupported":
-            assert cell["workload"] == "command" or re.search("no kernel has a variant '(simd|avx512)' for cuda", cell["reason"]), cell
-        else:
-            assert cell["status"] == "ok", cell
-    assert name == "commands" or any(cell["status"] == "ok" for cell in found)
 
 
 def test_memory(tmp_path, nvrtc):

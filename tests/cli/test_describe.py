@@ -114,7 +114,7 @@ def test_variants_of_the_shipped_workloads():
     assert variants("peaks")["fma_double"][:4] == PORTABLE + simd
     assert variants("noop") == {"noop": PORTABLE}  # none but the one that each has
     assert variants("files") == {"files": [("portable", "host", "host"), ("portable", "device", "program")]}
-    assert variants("collectives") == {}
+    assert variants("collectives") == {name: PORTABLE for name in ("col_fill", "col_mark", "col_note", "col_move")}
 
 
 def test_kernels_follow_the_parameters():

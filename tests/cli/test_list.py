@@ -38,7 +38,7 @@ def test_table(tmp_path):
     assert rows["skips"][3] == "no"
     assert rows["wrong-abi"][3] == "broken"
     assert "cannot run here: no frobnicator in this machine" in result.stdout
-    assert "refused: built for benchhost ABI 0.3" in result.stdout
+    assert "refused: built for benchhost ABI 0.4" in result.stdout
     assert "crashed with SIGSEGV" in result.stdout
 
 
