@@ -35,6 +35,8 @@ RIGHT = {
     "member-named-as-a-function": items("n(p.n)", "BH_FN double n(double v) {\n  return v * 2;\n}\n"),
     "variable-named-as-a-function": items("more(p.n)", "BH_FN double half_of(double v) {\n  return v / 2;\n}\nBH_FN double more(double v) {\n"
                                           "  double half_of = v;\n  return half_of + 1;\n}\n"),
+    "names-that-no-device-has": items("norm(out, i) + saturate(p.n)", "BH_FN double norm(BH_GLOBAL const double *x, uint64_t n) {\n  return x[n];\n}\n"
+                                      "BH_FN double saturate(double x) {\n  return x > 1 ? 1 : x;\n}\n"),
     "enumeration-with-values": items("WIDTH + B", "enum { WIDTH = 8, DEPTH = 2 };\ntypedef enum { A = 1, B } letters;\n"),
     "const-in-a-type": PARAMS.replace("} params", "} params, same") + """typedef const double fixed;
 BH_FN void item(uint64_t i, BH_GLOBAL fixed *a, BH_GLOBAL double const *b, BH_GLOBAL double *out, same p) {
