@@ -140,6 +140,16 @@ enum { UNUSED_ONE = 1 };
                                  "    double q[2] = {0, 1};\n    q[0] = s[t];\n    if (t < 32)\n      y[t] = q[0];\n    else\n      y[t] = q[1];\n"
                                  "    BH_SYNC\n  }", "BH_FN void load(BH_LOCAL double *to, BH_GLOBAL const double *from) {\n  double q[2] = {1, 2};\n"
                                  "  BH_LANES(t, 64) to[t] = from[t] + q[1]; BH_SYNC\n}\n"),
+    "names-by-a-macro": """#define NAME(a) double_##a
+BH_FN double NAME(one)(double v) {
+  return v;
+}
+BH_FN void NAME(item)(uint64_t i, BH_GLOBAL double *out, bh_no_params p) {
+  BH_UNUSED(p);
+  out[i] = NAME(one)(1);
+}
+BH_ITEMS_KERNEL1(NAME(snippet), NAME(item), bh_no_params, double)
+""",
     "a-name-in-two-scopes": groups("""  BH_LANES(t, 64) { double v[2] = {1, 2}; double *q = v; q = v + 1; s[t] = q[0]; } BH_SYNC
   BH_LANES(t, 64) { BH_LOCAL double *q = s; q = s + i % 2; y[t] = q[t / 2] + x[t]; } BH_SYNC"""),
     "a-variable-that-hides-a-table": items("twice(p.n) + w[1]", """BH_CONST double w[4] = {1, 2, 3, 4};
@@ -171,6 +181,20 @@ def written(folder, name):
 def test_taken(tmp_path, name):
     done = compilers.call(compilers.TOOL, "--check", written(tmp_path, name))
     assert done == (True, "")
+
+
+@pytest.mark.parametrize("name,right,wrong", [
+    ("names-for-words", "return;\n  BH_LANES(t, 64) y", "BH_OF(i, 0);\n  BH_LANES(t, 64) y[t] = 1; return; y"),
+    ("parameters-by-a-macro", "uint64_t i, COMMON", "uint64_t i, uint64_t j, COMMON"), ("sums-of-parts", "SUM(s, 32)", "SUM(s, 256)"),
+    ("pointer-that-goes-on", "at += 64;", "*y = 1;"), ("products-in-parameters", "double w[2 * 3]", "double *w[2 * 3]"),
+    ("enumeration-with-values", "BH_FN", "enum { C = 1 } state = C;\nBH_FN")])
+def test_what_is_wrong_in_them_is_found(tmp_path, name, right, wrong):
+    path = written(tmp_path, name)
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1))
+    taken, said = compilers.call(compilers.TOOL, "--check", path)
+    assert not taken and f"{path}:" in said
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "opencl_clang", "nvrtc"])
