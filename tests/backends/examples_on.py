@@ -128,8 +128,9 @@ def merged(cells):
         by_id.setdefault(cell["id"], []).append(cell)
     rows = []
     for rounds in by_id.values():
-        worst = next((cell for cell in rounds if not verified(cell)), rounds[0])
+        bad = [cell for cell in rounds if not verified(cell)]
+        worst = next((cell for cell in bad if not documented(cell)), (bad or rounds)[0])
         times = [cell["steady"]["median_ns"] * 1e-9 for cell in rounds if verified(cell)]
         rows.append((worst["label"], worst["status"], worst["reason"], all(map(verified, rounds)),
-                     statistics.median(times) if times else None, verified(worst) or documented(worst)))
+                     statistics.median(times) if times else None, all(map(verified, rounds)) or all(map(documented, rounds))))
     return sorted(rows, key=lambda row: row[0])

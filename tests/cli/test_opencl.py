@@ -85,8 +85,7 @@ def test_a_cell_that_cannot_run_is_told(tmp_path):
     ({"phases_ns": {"verify": 0}}, False),
     ({"status": "wrong", "reason": "item 3"}, False),
     ({"status": "unsupported", "reason": "kernel 'command' has no code for devices"}, False),
-    ({"status": "unsupported", "reason": "kernel 'command' has no code for devices", "label": "command argv=true | opencl"}, True),
-    ({"status": "unsupported", "reason": "another reason", "label": "command argv=true | opencl"}, False),
+    ({"status": "unsupported", "reason": "kernel 'command' has no code for devices", "label": "command argv=true | opencl"}, False),
 ])
 def test_one_bad_round_is_a_bad_cell(change, fine):
     good = {"id": "1", "label": "prime n=3 | opencl", "backend": "opencl", "status": "ok", "reason": None,
@@ -94,6 +93,15 @@ def test_one_bad_round_is_a_bad_cell(change, fine):
     (row,) = examples_on.merged([good, {**good, **change}])
     assert row[-1] == fine
     assert row[1:4] == (change.get("status", "ok"), change.get("reason"), fine and not change)
+
+
+def test_what_is_documented_hides_no_other_round():
+    on_list = {"id": "1", "label": "command argv=true | opencl", "backend": "opencl", "status": "unsupported",
+               "reason": "kernel 'command' has no code for devices", "phases_ns": {"verify": 0}, "steady": None}
+    for change, fine in (({}, True), ({"reason": "another reason"}, False), ({"status": "wrong", "reason": "item 3"}, False),
+                         ({"status": "crashed", "reason": on_list["reason"]}, False)):
+        (row,) = examples_on.merged([on_list, {**on_list, **change}])
+        assert (row[1], row[2], row[-1]) == ({**on_list, **change}["status"], {**on_list, **change}["reason"], fine)
 
 
 def test_patterns_follow_the_backend():

@@ -334,9 +334,9 @@ def test_sums_of_a_reduce_kernel_are_private(tmp_path):
 
 @pytest.mark.parametrize("lanes,fine", [("64", True), ("1", True), ("48", False), ("MINE", False), ("OTHER", True), ("0", False)])
 def test_lanes_of_a_reduce_kernel(tmp_path, lanes, fine):
-    text = REDUCE.format(q="", g="BH_GLOBAL ").replace(" 64,", f" {lanes},") + "#define MINE 96\n#define OTHER 32\n"
+    text = "#define MINE 96\n#define OTHER 32\n" + REDUCE.format(q="", g="BH_GLOBAL ").replace(" 64,", f" {lanes},")
     found = check(tmp_path, text)
-    assert bool(found) != fine and all("power of two" in message and line == 12 for line, message in found)
+    assert bool(found) != fine and all("power of two" in message and line == 14 for line, message in found)
 
 
 GROUPS = HEAD + """BH_FN void body(uint64_t i, {l}double *sums, {g}double *out, bh_no_params p) {{
@@ -398,7 +398,8 @@ MISTAKES = {  # (what is replaced, by what) -> (line, message)
         5, "'copy_item' has 4 parameters: BH_CHUNKS_KERNEL2 in line 8 calls it with 5: (uint64_t begin, uint64_t end, const float *, double *, "
            "sum_params)"),
     ("KERNEL2(copy,", "KERNEL2(dot,"): (8, "'dot': it is a function of OpenCL C: choose another name"),
-    ("turn_body, LANES", "turn_body, 32"): (12, "BH_PRIVATE for 64 lanes: the kernel's macro says 32"),
+    ("turn_body, LANES", "turn_body, 32"): (14, "BH_LANES for 64 lanes: the kernel's macro says 32"),
+    ("float, kept, LANES", "float, kept, 32"): (12, "BH_PRIVATE for 32 lanes: the kernel's macro says 64"),
     ("LANES, float, LANES,", "LANES, float, 200 * LANES,"): (28, "51200 bytes of local memory: a group has 1 to 49152 on CUDA"),
     ("tile[t] = from[i * LANES + t];\n  BH_SYNC\n", "tile[t] = from[i * LANES + t];\n"): (
         18, "BH_LANES inside of the phase of line 14: end that one by BH_SYNC first"),
