@@ -163,9 +163,8 @@ static gboolean check_kernel_file(const bh_problem *p, const bh_kernel *k, GErro
   for (guint u = 0; u < k->n_uses; u++) {
     const gboolean reads = k->uses[u].role == BH_IN, is_const = (k->shape->read_only >> u & 1) != 0;
     if (reads != is_const)
-      REFUSE("kernel %s: use %u, region %s, is %sBH_IN, but type %u of its macro in the kernel file is %sconst: types "
-             "stand "
-             "in the order of the uses, const for BH_IN and for no other role",
+      REFUSE("kernel %s: use %u, region %s, is %sBH_IN, but type %u of its macro in the kernel file is %sconst: "
+             "types stand in the order of the uses, const for BH_IN and for no other role",
              k->name, u, p->regions[k->uses[u].region].name, reads ? "" : "not ", u, is_const ? "" : "not ");
   }
   return TRUE;
