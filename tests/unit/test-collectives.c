@@ -82,9 +82,11 @@ static bh_status team_broadcast(bh_team *t, void *buffer, uint64_t bytes, uint32
   if (skipped(m))
     return BH_OK;
   const void **slot = team_show(m, buffer);
-  if (t->rank != root && !gets_nothing(m))
-    memcpy(buffer, slot[mixed_up(m, root)], bytes);
+  /* Mixed up, it is another's that is overwritten too: by then it has been read. */
+  g_autofree void *brought = g_memdup2(slot[mixed_up(m, root)], bytes);
   team_release(m);
+  if (t->rank != root && !gets_nothing(m))
+    memcpy(buffer, brought, bytes);
   return BH_OK;
 }
 
