@@ -5,7 +5,7 @@ import os
 import tempfile
 
 import pytest
-from test_devices import EXCHANGE, exchanges, ident, pair, workers
+from test_devices import EXCHANGE, exchanges, ident, pair, sizes, workers
 
 DOUBLE, TWINS = (os.environ[name] for name in ("FAKE_CUDA", "FAKE_CUDA_TWINS"))
 CASES = ["roles", "chain", "ragged", "chunks", "reduce", "groups", "worker", "seen", "two-writers", "team"]
@@ -30,11 +30,6 @@ def fixture_env():
         if status == "skipped":
             pytest.skip(reason)
         yield env
-
-
-def sizes(case):
-    for n, min_chunk in (0, 1), (1, 1), (2, 5000), (1003, 1), (1003, 16):
-        yield [f"case={case}", f"n={n}", f"min-chunk={min_chunk}", "samples=3"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=ident)
