@@ -25,6 +25,7 @@ typedef struct {
   dev_range held;     /* what of the region lies in `memory`, from its first byte on */
   dev_range valid;    /* of that: equal to the region's newest contents */
   dev_range dirty;    /* newer than the host's view */
+  int exchanged;      /* a team's calls find it here */
 } dev_copy;
 
 /* Private parts of a REDUCE or SCRATCH use in one loop. */
@@ -157,6 +158,10 @@ bh_status dev_parts_download(dev_seat *, dev_job *);
 
 /* ---- program.c ---- */
 void dev_device_init(dev_seat *);
+/* Compiles a kernel where that was not done and enqueues items [begin, end), begin < end. `memory`: of each of its `n`
+ * uses, shared by all lanes. `params_bytes` 0: it takes none. */
+bh_status dev_launch(dev_seat *, const bh_kernel *, uint64_t begin, uint64_t end, const dev_argument *memory,
+                     uint32_t n, const void *params, uint32_t params_bytes);
 bh_status dev_programs_prepare(dev_seat *); /* by the thread that will run them */
 bh_status dev_program_enqueue(dev_seat *, dev_job *, uint64_t begin, uint64_t end, const void *params);
 bh_status dev_program_fetch(dev_seat *, dev_job *);

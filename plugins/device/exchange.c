@@ -39,15 +39,21 @@ uint64_t dev_exchange_bytes(const bh_problem *problem, uint32_t count) {
   return bh_regions_round(most < MOST_BYTES ? most : MOST_BYTES);
 }
 
+static bh_status open_region(dev_seat *seat, uint32_t index) {
+  const dev_engine *engine = seat->engine;
+  dev_code *code; /* compiled now, so that no run waits for it */
+  seat->copies[index].exchanged = 1;
+  return engine->driver->compile(seat->lane, &folds[engine->problem->regions[index].dtype], &code);
+}
+
 bh_status dev_exchange_open(dev_seat *seat) {
   const dev_engine *engine = seat->engine;
-  dev_code *code;
   bh_status status = engine->driver->alloc(seat->lane, engine->exchange_bytes, &seat->sum);
   if (status == BH_OK)
     status = engine->driver->alloc(seat->lane, engine->exchange_bytes, &seat->piece);
   for (uint32_t r = 0; r < engine->problem->n_regions && status == BH_OK; r++)
     if (is_exchanged(engine->problem, engine->count, r))
-      status = engine->driver->compile(seat->lane, &folds[engine->problem->regions[r].dtype], &code);
+      status = open_region(seat, r);
   return status;
 }
 
@@ -77,7 +83,7 @@ static bh_status find(const bh_team *team, const char *call, const void *buffer,
   for (uint32_t r = 0; r < engine->problem->n_regions && bytes; r++) {
     const uint64_t part = engine->problem->regions[r].bytes, first = seat->index * part;
     const uint64_t at = (uint64_t)((uintptr_t)buffer - (uintptr_t)engine->view[r]); /* wraps below the view */
-    if (at >= part * engine->count || !is_exchanged(engine->problem, engine->count, r))
+    if (at >= part * engine->count || !seat->copies[r].exchanged)
       continue;
     if (at < first || at - first >= part || bytes > part - (at - first))
       return over(team, engine->host->stop(engine->host, BH_FAIL,
@@ -95,19 +101,13 @@ static bh_status find(const bh_team *team, const char *call, const void *buffer,
 
 /* ---- Through the host's view ---- */
 
-static bh_status to_view(const bh_team *team, const span *from) {
+/* `move`: dev_get brings the lane's bytes to the view, dev_put the other way. */
+static bh_status by_view(const bh_team *team, const span *bytes,
+                         bh_status (*move)(dev_seat *, uint32_t index, dev_range)) {
   dev_seat *seat = seat_of(team);
-  if (!from->place.memory)
+  if (!bytes->place.memory)
     return BH_OK;
-  bh_status status = dev_get(seat, from->region, from->range);
-  return over(team, status == BH_OK ? seat->engine->driver->finish(seat->lane) : status);
-}
-
-static bh_status from_view(const bh_team *team, const span *to) {
-  dev_seat *seat = seat_of(team);
-  if (!to->place.memory)
-    return BH_OK;
-  bh_status status = dev_put(seat, to->region, to->range);
+  bh_status status = move(seat, bytes->region, bytes->range);
   return over(team, status == BH_OK ? seat->engine->driver->finish(seat->lane) : status);
 }
 
@@ -141,20 +141,9 @@ static bh_status take(dev_seat *seat, uint32_t rank, uint64_t at, dev_memory *to
 
 /* sum[i] = sum[i] op piece[i] */
 static bh_status fold(dev_seat *seat, uint64_t count, bh_dtype dtype, bh_op op) {
-  static const uint64_t shared = 0;
-  const dev_driver *driver = seat->engine->driver;
-  const bh_launch range = {0, count, 1};
   const exchange_params params = {(uint32_t)op};
-  const dev_argument arguments[] = {
-      {.value = &range, .value_bytes = sizeof range},   {.memory = seat->sum},
-      {.value = &shared, .value_bytes = sizeof shared}, {.memory = seat->piece},
-      {.value = &shared, .value_bytes = sizeof shared}, {.value = &params, .value_bytes = sizeof params}};
-  dev_code *code;
-  dev_shape shape;
-  bh_status status = driver->compile(seat->lane, &folds[dtype], &code);
-  if (status == BH_OK)
-    status = driver->shape(seat->lane, code, &folds[dtype], count, 0, &shape);
-  return status == BH_OK ? driver->launch(seat->lane, code, shape, arguments, 6) : status;
+  const dev_argument memory[] = {{.memory = seat->sum}, {.memory = seat->piece}};
+  return dev_launch(seat, &folds[dtype], 0, count, memory, 2, &params, sizeof params);
 }
 
 /* All members' bytes [at, at + bytes), at most exchange_bytes, into `sum`. */
@@ -225,10 +214,10 @@ static bh_status all_reduce(bh_team *team, void *inout, uint64_t count, bh_dtype
   if (on_lanes)
     return bytes <= SMALL_BYTES && bytes <= engine->exchange_bytes ? all_reduce_small(team, &mine, dtype, op)
                                                                    : all_reduce_sliced(team, &mine, count, dtype, op);
-  status = to_view(team, &mine);
+  status = by_view(team, &mine, dev_get);
   if (status == BH_OK)
     status = bh_team_all_reduce(team, inout, count, dtype, op);
-  return status == BH_OK ? from_view(team, &mine) : status;
+  return status == BH_OK ? by_view(team, &mine, dev_put) : status;
 }
 
 static bh_status broadcast(bh_team *team, void *buffer, uint64_t bytes, uint32_t root) {
@@ -246,10 +235,10 @@ static bh_status broadcast(bh_team *team, void *buffer, uint64_t bytes, uint32_t
                            ? BH_OK
                            : take(seat_of(team), root, 0, mine.place.memory, mine.place.offset_bytes, bytes));
   if (team->rank == root)
-    status = to_view(team, &mine);
+    status = by_view(team, &mine, dev_get);
   if (status == BH_OK)
     status = bh_team_broadcast(team, buffer, bytes, root);
-  return status == BH_OK && team->rank != root ? from_view(team, &mine) : status;
+  return status == BH_OK && team->rank != root ? by_view(team, &mine, dev_put) : status;
 }
 
 static bh_status reduce_scatter(bh_team *team, const void *in, void *out, uint64_t count, bh_dtype dtype, bh_op op) {
@@ -267,10 +256,10 @@ static bh_status reduce_scatter(bh_team *team, const void *in, void *out, uint64
     return status;
   if (on_lanes)
     return leave(team, reduce_into(seat_of(team), team->rank * bytes, bytes, dtype, op, to.place));
-  status = to_view(team, &from);
+  status = by_view(team, &from, dev_get);
   if (status == BH_OK)
     status = bh_team_reduce_scatter(team, in, out, count, dtype, op);
-  return status == BH_OK ? from_view(team, &to) : status;
+  return status == BH_OK ? by_view(team, &to, dev_put) : status;
 }
 
 static bh_status all_gather(bh_team *team, const void *in, void *out, uint64_t bytes) {
@@ -290,17 +279,17 @@ static bh_status all_gather(bh_team *team, const void *in, void *out, uint64_t b
     status = take(seat, rank, 0, to.place.memory, to.place.offset_bytes + rank * bytes, bytes);
   if (on_lanes)
     return leave(team, status);
-  status = to_view(team, &from);
+  status = by_view(team, &from, dev_get);
   if (status == BH_OK)
     status = bh_team_all_gather(team, in, out, bytes);
-  return status == BH_OK ? from_view(team, &to) : status;
+  return status == BH_OK ? by_view(team, &to, dev_put) : status;
 }
 
 static bh_status send_message(bh_team *team, const void *data, uint64_t bytes, uint32_t to, uint32_t tag) {
   span from;
   bh_status status = find(team, "send", data, bytes, &from);
   if (status == BH_OK)
-    status = to_view(team, &from);
+    status = by_view(team, &from, dev_get);
   return status == BH_OK ? bh_team_send(team, data, bytes, to, tag) : status;
 }
 
@@ -309,7 +298,7 @@ static bh_status receive_message(bh_team *team, void *data, uint64_t bytes, uint
   bh_status status = find(team, "receive", data, bytes, &to);
   if (status == BH_OK)
     status = bh_team_receive(team, data, bytes, from, tag);
-  return status == BH_OK ? from_view(team, &to) : status;
+  return status == BH_OK ? by_view(team, &to, dev_put) : status;
 }
 
 static bh_status exchange(bh_team *team, const void *out, uint64_t out_bytes, uint32_t to, void *in, uint64_t in_bytes,
@@ -319,10 +308,10 @@ static bh_status exchange(bh_team *team, const void *out, uint64_t out_bytes, ui
   if (status == BH_OK)
     status = find(team, "exchange", in, in_bytes, &received);
   if (status == BH_OK)
-    status = to_view(team, &sent);
+    status = by_view(team, &sent, dev_get);
   if (status == BH_OK)
     status = bh_team_exchange(team, out, out_bytes, to, in, in_bytes, from, tag);
-  return status == BH_OK ? from_view(team, &received) : status;
+  return status == BH_OK ? by_view(team, &received, dev_put) : status;
 }
 
 void dev_exchange_join(bh_team_member *member) {

@@ -54,9 +54,8 @@ static dev_argument own_region(bh_device *device, const bh_use *use) {
                         .offset_bytes = at - seat->copies[use->region].held.at};
 }
 
-static bh_status launch_arguments(bh_device *device, const bh_kernel *kernel, bh_buffer *const *buffers,
-                                  dev_argument *arguments) {
-  static const uint64_t shared = 0;
+static bh_status launch_memory(bh_device *device, const bh_kernel *kernel, bh_buffer *const *buffers,
+                               dev_argument *ret_memory) {
   for (uint32_t u = 0; u < kernel->n_uses; u++) {
     bh_buffer *buffer = buffers ? buffers[u] : NULL;
     if (dev_is_private(device->problem, &kernel->uses[u]))
@@ -64,38 +63,47 @@ static bh_status launch_arguments(bh_device *device, const bh_kernel *kernel, bh
                                 "a program launches kernel '%s', whose use %" PRIu32
                                 " is private to each lane: only loops run such kernels",
                                 kernel->name, u);
-    arguments[2 * u] = buffer ? (dev_argument){.memory = (dev_memory *)buffer} : own_region(device, &kernel->uses[u]);
-    if (!arguments[2 * u].memory)
+    ret_memory[u] = buffer ? (dev_argument){.memory = (dev_memory *)buffer} : own_region(device, &kernel->uses[u]);
+    if (!ret_memory[u].memory)
       return device->host->stop(device->host, BH_FAIL,
                                 "a program launches kernel '%s' without a buffer for use %" PRIu32
                                 ", and there is no region of it on the device",
                                 kernel->name, u);
-    arguments[2 * u + 1] = (dev_argument){.value = &shared, .value_bytes = sizeof shared};
   }
   return BH_OK;
 }
 
-static bh_status device_launch(bh_device *device, const bh_kernel *kernel, uint64_t begin, uint64_t end,
-                               bh_buffer *const *buffers, const void *params, uint32_t params_bytes) {
+bh_status dev_launch(dev_seat *seat, const bh_kernel *kernel, uint64_t begin, uint64_t end, const dev_argument *memory,
+                     uint32_t n, const void *params, uint32_t params_bytes) {
   static const bh_no_params none;
+  static const uint64_t shared = 0;
   const bh_launch range = {begin, end, 1};
-  const dev_driver *driver = driver_of(device);
+  const dev_driver *driver = seat->engine->driver;
   dev_argument arguments[2 + 2 * BH_MAX_USES] = {{.value = &range, .value_bytes = sizeof range}};
   dev_code *code;
   dev_shape shape;
+  for (uint32_t u = 0; u < n; u++) {
+    arguments[1 + 2 * u] = memory[u];
+    arguments[2 + 2 * u] = (dev_argument){.value = &shared, .value_bytes = sizeof shared};
+  }
+  arguments[1 + 2 * n] = params_bytes ? (dev_argument){.value = params, .value_bytes = params_bytes}
+                                      : (dev_argument){.value = &none, .value_bytes = sizeof none};
+  bh_status status = driver->compile(seat->lane, kernel, &code);
+  if (status == BH_OK)
+    status = driver->shape(seat->lane, code, kernel, end - begin, 0, &shape);
+  return status == BH_OK ? driver->launch(seat->lane, code, shape, arguments, 2 + 2 * n) : status;
+}
+
+static bh_status device_launch(bh_device *device, const bh_kernel *kernel, uint64_t begin, uint64_t end,
+                               bh_buffer *const *buffers, const void *params, uint32_t params_bytes) {
+  dev_argument memory[BH_MAX_USES];
   if (begin >= end)
     return BH_OK;
   if (!kernel->source || !kernel->shape)
     return device->host->stop(device->host, BH_FAIL, "a program launches kernel '%s', which has no code for devices",
                               kernel->name);
-  bh_status status = launch_arguments(device, kernel, buffers, arguments + 1);
-  arguments[1 + 2 * kernel->n_uses] = params_bytes ? (dev_argument){.value = params, .value_bytes = params_bytes}
-                                                   : (dev_argument){.value = &none, .value_bytes = sizeof none};
-  if (status == BH_OK)
-    status = driver->compile(seat_of(device)->lane, kernel, &code);
-  if (status == BH_OK)
-    status = driver->shape(seat_of(device)->lane, code, kernel, end - begin, 0, &shape);
-  return status == BH_OK ? driver->launch(seat_of(device)->lane, code, shape, arguments, 2 + 2 * kernel->n_uses)
+  bh_status status = launch_memory(device, kernel, buffers, memory);
+  return status == BH_OK ? dev_launch(seat_of(device), kernel, begin, end, memory, kernel->n_uses, params, params_bytes)
                          : status;
 }
 
